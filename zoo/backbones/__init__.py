@@ -1,0 +1,1 @@
+"""Image -> pyramid. One file per paper family; `zoo.registry` lists them."""

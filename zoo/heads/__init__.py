@@ -1,0 +1,1 @@
+"""Pyramid -> prediction: plain functions that name the levels they need."""
