@@ -1,0 +1,215 @@
+"""`python -m zoo` and the console script `zoo`: the whole house from a terminal. `zoo COMMAND --help` explains each command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. A wrong input prints one line and returns 2."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, OSError, ImportError, KeyError) as error:
+        if os.environ.get("ZOO_DEBUG"):
+            raise
+        print(f"zoo {options.command}: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="zoo", description="A Keras 3 vision model zoo with guided projects. ZOO_DEBUG=1 shows tracebacks.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    add = _adder(commands)
+    command = add("list", list_models, "the models, one line each")
+    command.add_argument("pattern", nargs="?", default="*", help='shell pattern such as "resnet*"')
+    command.add_argument("--json", action="store_true", help="one JSON list instead of a table")
+
+    command = add("info", info, "everything known about one model")
+    command.add_argument("model")
+    command.add_argument("--json", action="store_true")
+
+    command = add("predict", predict, "name what pictures show")
+    _model_options(command)
+    command.add_argument("--top", type=int, default=5, help="how many classes to print (default 5)")
+    command.add_argument("--json", action="store_true")
+
+    command = add("explain", explain, "draw where the model looked")
+    _model_options(command)
+    command.add_argument("--method", default="gradcam_plus_plus", choices=("gradcam", "gradcam_plus_plus", "saliency"))
+    command.add_argument("--target", help="class name or index (default: the predicted class)")
+    command.add_argument("--layer", help="layer name (default: the input of the last global pooling)")
+    command.add_argument("--out", type=Path, default=Path("."), help="folder for the overlays (default: here)")
+
+    command = add("doctor", doctor, "find bad, empty, duplicate and leaking files in an image folder")
+    command.add_argument("folder", type=Path)
+
+    command = add("sets", sets, "the named public data sets: licence, size, source")
+
+    command = add("project", project, "run a guided project from the checkout; further options go to the project")
+    command.add_argument("name", nargs="?", help="for example first_cnn; without it the projects are listed")
+    command.add_argument("rest", nargs=argparse.REMAINDER)
+
+    command = add("app", app, "open the Streamlit demos in the browser, from the checkout")
+    command.add_argument("--port", type=int, default=8501)
+    return top
+
+
+def list_models(options) -> int:
+    """Print the catalogue as a table or as JSON."""
+    from zoo import catalogue
+
+    entries = catalogue.list_models(options.pattern)
+    if options.json:
+        print(json.dumps([entry.as_dict() for entry in entries], indent=2))
+        return 0
+    if not entries:
+        raise ValueError(f"no model matches {options.pattern!r}; `zoo list` shows all")
+    header = ("model", "parameters", "GMACs", "input", "weights", "licence")
+    lines = [header, *((e.name, f"{e.parameters:,}", f"{e.gmacs:.3g}", e.size, e.weights_text, e.licence_text) for e in entries)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if column in (1, 2) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+    return 0
+
+
+def info(options) -> int:
+    """Print one entry of the catalogue."""
+    from zoo import catalogue
+
+    entry = catalogue.info(options.model)
+    print(json.dumps(entry.as_dict(), indent=2) if options.json else entry)
+    return 0
+
+
+def predict(options) -> int:
+    """Print the most probable classes of every picture."""
+    predictor = _predictor(options)
+    answers = predictor.top(options.images, options.top)
+    if options.json:
+        print(json.dumps([{"image": str(p), "top": a} for p, a in zip(options.images, answers, strict=True)], indent=2))
+        return 0
+    print(predictor.note, file=sys.stderr)
+    for path, answer in zip(options.images, answers, strict=True):
+        print(path)
+        for name, probability in answer:
+            print(f"  {probability:6.1%}  {name}")
+    return 0
+
+
+def explain(options) -> int:
+    """Write PICTURE_METHOD.png for every picture: the picture under the heat of the asked class."""
+    from PIL import Image
+
+    from zoo import explain as room
+    from zoo import viz
+
+    predictor = _predictor(options)
+    target = _target(options.target, predictor.classes)
+    method = getattr(room, options.method)
+    extra = {} if options.method == "saliency" else {"layer": options.layer}
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(predictor.note, file=sys.stderr)
+    for path in options.images:
+        batch = predictor.prepare([path])
+        heat = method(predictor.model, batch, target, **extra)[0]
+        out = options.out / f"{Path(path).stem}_{options.method}.png"
+        Image.fromarray(viz.overlay(batch[0].astype("uint8"), heat)).save(out)
+        print(f"{out}  heat from {heat.min():.3g} to {heat.max():.3g}")
+    return 0
+
+
+def doctor(options) -> int:
+    """Print the findings; the exit status is 1 when there are any."""
+    from zoo.data import doctor as examine
+
+    findings = examine(options.folder)
+    print(findings.table())
+    return 1 if findings else 0
+
+
+def sets(options) -> int:
+    """Print the named public data sets."""
+    from zoo.data import sets as room
+
+    print(room.table())
+    return 0
+
+
+def project(options) -> int:
+    """Run `python -m projects.NAME` in the checkout."""
+    root = _checkout("projects")
+    names = sorted(path.stem for path in (root / "projects").glob("*.py") if not path.stem.startswith("_"))
+    if options.name is None:
+        print("\n".join(names))
+        return 0
+    if options.name not in names:
+        raise ValueError(f"there is no project called {options.name!r}; projects: {', '.join(names)}")
+    return subprocess.call([sys.executable, "-m", f"projects.{options.name}", *options.rest], cwd=root)
+
+
+def app(options) -> int:
+    """Start Streamlit on this machine only."""
+    root = _checkout("apps")
+    command = [sys.executable, "-m", "streamlit", "run", "apps/main.py", f"--server.port={options.port}", "--server.address=127.0.0.1"]
+    return subprocess.call(command, cwd=root)
+
+
+def _adder(commands):
+    def add(name: str, run, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        command.set_defaults(run=run)
+        return command
+
+    return add
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", dest="run_folder", metavar="FOLDER", help="a run folder that a project left, such as runs/first_cnn")
+    which.add_argument("--model", help="a row of `zoo list`")
+    command.add_argument("--weights", help="with --model: a published tag such as imagenet, or a weight file")
+
+
+def _predictor(options):
+    missing = [str(path) for path in options.images if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"no such picture: {', '.join(missing)}")
+    from zoo import predict as room
+
+    if options.run_folder:
+        return room.from_run(options.run_folder)
+    return room.from_registry(options.model, options.weights)
+
+
+def _target(text: str | None, classes: tuple[str, ...]) -> int | None:
+    if text is None:
+        return None
+    if text in classes:
+        return classes.index(text)
+    if text.isdigit() and int(text) < len(classes):
+        return int(text)
+    raise ValueError(f"there is no class {text!r}; classes: {', '.join(classes[:20])}{' ...' if len(classes) > 20 else ''}")
+
+
+def _checkout(folder: str) -> Path:
+    """Root of the checkout; projects and apps are not part of the installed package."""
+    for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
+        if (root / folder).is_dir() and (root / "pyproject.toml").is_file():
+            return root
+    raise FileNotFoundError(f"{folder}/ is not here: it runs from a checkout of the project; clone it and run the command inside")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
