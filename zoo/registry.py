@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+from dataclasses import dataclass
 from types import ModuleType
 
 import keras
@@ -17,8 +18,25 @@ from keras import layers
 from zoo.backbones.variant import Variant
 from zoo.heads.classify import classify, deepest, pool
 
+
+@dataclass(frozen=True)
+class Family:
+    """One file of `zoo/backbones/` and the paper it implements.
+
+    module: import path with `VARIANTS` and `features`.
+    paper:  authors and title; empty when no paper describes the network.
+    year:   of the first public version.
+    arxiv:  identifier on arxiv.org, or None.
+    """
+
+    module: str
+    paper: str
+    year: int
+    arxiv: str | None = None
+
+
 FAMILIES = {
-    "small_cnn": "zoo.backbones.small_cnn",
+    "small_cnn": Family("zoo.backbones.small_cnn", "", 2026),
 }
 
 
@@ -26,11 +44,11 @@ FAMILIES = {
 def rows() -> dict[str, tuple[ModuleType, Variant]]:
     """Every row of every family: name -> (family module, variant). Names are unique across the zoo."""
     table: dict[str, tuple[ModuleType, Variant]] = {}
-    for path in FAMILIES.values():
-        module = importlib.import_module(path)
+    for family in FAMILIES.values():
+        module = importlib.import_module(family.module)
         for name, variant in module.VARIANTS.items():
             if name in table:
-                raise ValueError(f"two rows are called {name!r}: in {table[name][0].__name__} and in {path}; rename one")
+                raise ValueError(f"two rows are called {name!r}: in {table[name][0].__name__} and in {family.module}; rename one")
             table[name] = (module, variant)
     return table
 
