@@ -18,6 +18,7 @@ MODEL = {*BELOW_HEADS, "registry"}
 ALLOWED = {
     "__init__": set(),
     "atomic": set(),
+    "command": set(),
     "download": set(),
     "ops": set(),
     "layers": {"ops"},

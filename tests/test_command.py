@@ -1,0 +1,62 @@
+"""A dataclass as a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from zoo.command import configure
+
+
+@dataclass(frozen=True)
+class Config:
+    data: str = "scenes"
+    epochs: int = 5
+    rate: float | None = None
+    skip_bad: bool = field(default=False, metadata={"help": "skip unreadable files"})
+
+    @classmethod
+    def quick(cls):
+        return cls(epochs=1)
+
+    @classmethod
+    def preset(cls, data):
+        return cls(epochs=40) if data == "clothing" else cls()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], Config()),
+        (["--quick"], Config(epochs=1)),
+        (["--quick", "--epochs", "2"], Config(epochs=2)),
+        (["--data", "clothing"], Config(data="clothing", epochs=40)),
+        (["--rate", "0.5", "--skip-bad"], Config(rate=0.5, skip_bad=True)),
+        (["--no-skip-bad"], Config()),
+    ],
+)
+def test_options_are_the_fields(arguments, expected):
+    assert configure(Config, "A lesson.", arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "many"], "invalid int value: 'many'"),
+        (["--colour", "red"], "unrecognized arguments: --colour red"),
+        (["--quick", "--data", "clothing"], "leave out --data"),
+    ],
+)
+def test_a_wrong_option_says_what_is_wrong(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        configure(Config, "A lesson.", arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_help_shows_the_brief_and_the_help_of_a_field(capsys):
+    with pytest.raises(SystemExit):
+        configure(Config, "Question: why?", ["--help"])
+    shown = capsys.readouterr().out
+    assert "Question: why?" in shown
+    assert "skip unreadable files" in shown

@@ -1,0 +1,42 @@
+"""A project's `Config` dataclass as a command line: one option per field, `--quick` for the minutes-long version."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+
+
+def configure(config: type, description: str, arguments: Sequence[str] | None = None):
+    """Parse `arguments` (default: sys.argv) into an instance of the frozen dataclass `config`.
+
+    Field names become options (`batch_size` -> `--batch-size`); fields of type bool become flags with a `--no-` form.
+    The defaults come from `config.preset(data)` where the class has it, so that each kind of data brings its own numbers,
+    and from `config.quick()` with `--quick`. A field's `metadata={"help": ...}` is its help text.
+    """
+    parser = argparse.ArgumentParser(description=description.strip(), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the small version: minutes on two cores, on generated data")
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        text = field.metadata.get("help", "")
+        option = "--" + field.name.replace("_", "-")
+        kind = _plain(hints[field.name])
+        if kind is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)
+        else:
+            parser.add_argument(option, type=kind, default=None, metavar=field.name.upper(), help=text)
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    quick = given.pop("quick")
+    if quick and given.get("data", "scenes") != "scenes":
+        parser.error("--quick runs on the generated data; leave out --data, or leave out --quick and set --epochs")
+    start = config.quick() if quick else config.preset(given.get("data")) if hasattr(config, "preset") else config()
+    return dataclasses.replace(start, **given)
+
+
+def _plain(hint):
+    """`int | None` -> int; a plain type -> itself."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint
