@@ -1,0 +1,47 @@
+"""Files -> tensors. tf.data lives in this room and nowhere else; nothing of the model side is imported here.
+
+    from zoo import data
+    dataset = data.load("folder:photos")        # or "scenes", "clothing", "tfds:cats_vs_dogs"
+    print(data.doctor("photos").table())        # bad, empty, duplicate and leaking files, each with its reason
+
+Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo.data.augment import Augment
+    from zoo.data.dataset import Dataset, Examples
+    from zoo.data.decode import ImageError
+    from zoo.data.findings import Findings, doctor
+    from zoo.data.folder import read_folder, scan
+    from zoo.data.pipeline import Pipeline
+    from zoo.data.source import load
+
+# A name here must not be that of a module in this room: importing the module would replace the function.
+_HOME = {
+    "Augment": "augment",
+    "Dataset": "dataset",
+    "Examples": "dataset",
+    "Findings": "findings",
+    "ImageError": "decode",
+    "Pipeline": "pipeline",
+    "doctor": "findings",
+    "load": "source",
+    "read_folder": "folder",
+    "scan": "folder",
+}
+_MODULES = ("augment", "dataset", "decode", "extract", "findings", "folder", "pipeline", "scenes", "sets", "source", "split", "tfds")
+
+__all__ = ["Augment", "Dataset", "Examples", "Findings", "ImageError", "Pipeline", "doctor", "load", "read_folder", "scan"]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"zoo.data.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"zoo.data.{name}")
+    raise AttributeError(f"module 'zoo.data' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
