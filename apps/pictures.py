@@ -1,0 +1,99 @@
+"""Which pictures a page looks at: samples that work without a network, or an upload that is distrusted until it is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+from PIL import Image
+
+from zoo.data.decode import ImageError, decode
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
+"""What an upload may be called; its true format is checked when it is decoded."""
+TYPES = ("image/png", "image/jpeg", "image/webp")
+"""The same for the browser's file dialogue. Only MIME types here: then the refusal of a wrong name is ours, one sentence on the page."""
+LARGEST = 10_000_000
+"""Bytes of an upload."""
+
+PHOTOGRAPHS = {
+    "Chelsea the cat": "chelsea.png",
+    "A cup of coffee": "coffee.png",
+    "An astronaut": "astronaut.png",
+    "A rocket launch": "rocket.jpg",
+}
+"""Photographs that scikit-image ships inside its wheel (public domain or CC0)."""
+SCENES = {"A generated scene": "test", "A scene with an unusual background": "counter"}
+"""Pictures of `zoo.data.scenes`, what the embedded projects train on: title -> split."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file: its title for people, and its bytes."""
+
+    title: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def titles() -> tuple[str, ...]:
+    """Titles of the samples, the photographs first."""
+    return (*PHOTOGRAPHS, *SCENES)
+
+
+def sample(title: str) -> Picture:
+    """The sample called `title`. No network: scikit-image's own data folder is read, a scene is drawn."""
+    if title in SCENES:
+        return Picture(title, _scene(SCENES[title]))
+    return Picture(title, (_photographs() / PHOTOGRAPHS[title]).read_bytes())
+
+
+def upload(name: str, content: bytes) -> Picture:
+    """A file from outside, accepted by its name only; an extension that we do not read raises ImageError."""
+    extension = PurePath(name).suffix.lower()
+    if extension not in EXTENSIONS:
+        raise ImageError(f"a file called *{extension or ' without an extension'} is not read here; send a PNG, JPEG or WebP picture")
+    return Picture(PurePath(name).name, content)
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    """uint8 (h, w, 3), upright. Raises ImageError with one reason, before decoding where the size or the format is the reason."""
+    return decode(picture.content, max_bytes=LARGEST)
+
+
+def shown(image: np.ndarray, side: int = 640) -> np.ndarray:
+    """The image for the page: its longest side at most `side` pixels, and at least half of that so that small inputs are not blurred."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale < 1:
+        return np.asarray(Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS))
+    whole = int(scale)
+    return image.repeat(whole, axis=0).repeat(whole, axis=1)
+
+
+def png(image: np.ndarray) -> bytes:
+    """uint8 (h, w, 3) -> the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _scene(split: str) -> bytes:
+    from zoo.data import scenes
+
+    specification = scenes.specify(0, scenes.Scenes(), split)
+    return png(scenes.render(specification, 256).image)
+
+
+def _photographs() -> Path:
+    specification = importlib.util.find_spec("skimage")
+    if specification is None or specification.origin is None:
+        raise FileNotFoundError("the sample photographs come with scikit-image, which is not installed; run: pip install 'vision-zoo-keras[apps]'")
+    return Path(specification.origin).parent / "data"
