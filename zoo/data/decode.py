@@ -23,10 +23,10 @@ RULES = 1
 
 
 class ImageError(ValueError):
-    """A picture that cannot be used. `reason` is one clause for people, `name` the file; `str()` is "name: reason"."""
+    """A picture that cannot be used. `reason` is one clause for people, `name` the file if known; `str()` is "name: reason"."""
 
-    def __init__(self, reason: str, name: str):
-        super().__init__(f"{name}: {reason}")
+    def __init__(self, reason: str, name: str = ""):
+        super().__init__(f"{name}: {reason}" if name else reason)
         self.reason, self.name = reason, name
 
     def __reduce__(self):
