@@ -1,0 +1,36 @@
+"""Numbers about heat maps whose truth is known. numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def mass_inside(heat, region) -> np.ndarray:
+    """The share of each map's positive heat that lies inside a region: float64 (b,), in [0, 1].
+
+    heat:   (b, h, w) or one (h, w); negative heat counts as none.
+    region: a mask (b, h, w) or (h, w), bool or 0/1; or boxes (b, 4), (4,) or (b, n, 4), float xyxy in pixels of the map. A box
+            covers a pixel whose centre it contains; several boxes count once where they overlap; a box without area is none.
+
+    A map without positive heat gives NaN: it says neither inside nor outside. Raises ValueError for shapes that do not match.
+    """
+    heat = np.asarray(heat, dtype=np.float64)
+    heat = heat[None] if heat.ndim == 2 else heat
+    if heat.ndim != 3 or not np.isfinite(heat).all():
+        raise ValueError(f"heat must be finite maps (b, h, w) or (h, w), got shape {heat.shape}")
+    mask = _mask(np.asarray(region), heat.shape)
+    heat = np.maximum(heat, 0)
+    total = heat.sum(axis=(1, 2))
+    inside = (heat * mask).sum(axis=(1, 2))
+    return np.divide(inside, total, out=np.full(len(heat), np.nan), where=total > 0)
+
+
+def _mask(region: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    if region.shape[-2:] == shape[1:] and region.ndim in (2, 3) and len(region.reshape(-1, *shape[1:])) in (1, shape[0]):
+        return np.broadcast_to(region.astype(bool), shape)
+    if region.shape[-1:] == (4,) and (region.ndim == 1 or len(region) == shape[0]) and region.ndim <= 3:
+        boxes = np.broadcast_to(region.reshape(1, 1, 4) if region.ndim == 1 else region.reshape(shape[0], -1, 4), (shape[0], region.size // 4 if region.ndim == 1 else region[0].size // 4, 4))
+        left, top, right, bottom = (boxes[..., side, None, None] for side in range(4))  # (b, n, 1, 1)
+        y, x = np.arange(shape[1])[:, None] + 0.5, np.arange(shape[2])[None, :] + 0.5
+        return ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any(axis=1)
+    raise ValueError(f"a region for heat {shape} is a mask {shape} or boxes ({shape[0]}, 4) or ({shape[0]}, n, 4) in xyxy, got shape {region.shape}")
