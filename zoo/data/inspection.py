@@ -46,7 +46,7 @@ def inspect(root: Path, files: Sequence[Path], progress: Callable[[int, int], No
     """
     path = _memory(root)
     known = _recall(path)
-    keys = [_key(file) for file in files]
+    keys = [_key(file, root) for file in files]
     seen = {key: known[key] for key in keys if key in known}
     missing = [(key, file) for key, file in zip(keys, files, strict=True) if key not in seen]
     found: dict[str, Seen] = {}
@@ -75,12 +75,13 @@ def look(file: str | os.PathLike) -> Seen:
     return Seen("", facts.format, facts.mode, facts.orientation, height, width, digest.hexdigest())
 
 
-def _key(file: Path) -> str:
+def _key(file: Path, root: Path) -> str:
+    name = file.relative_to(root).as_posix()
     try:
         found = file.stat()
     except OSError:
-        return f"{file}|gone"
-    return f"{file}|{found.st_size}|{found.st_mtime_ns}"
+        return f"{name}|gone"
+    return f"{name}|{found.st_size}|{found.st_mtime_ns}"
 
 
 def _memory(root: Path) -> Path:

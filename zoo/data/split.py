@@ -21,8 +21,8 @@ def stratified(
     """{split: sorted indices int64}, disjoint and complete.
 
     labels:    int (n,).
-    fractions: {split: share}; positive, scaled to sum 1. Every class gets its share of each split to within one picture when
-               all groups have one member, and at least one picture in each.
+    fractions: {split: share}; positive, scaled to sum 1. Every split gets that share of each class, rounded, and at least one
+               picture of it. Large groups can make it uneven.
     groups:    n hashable values; images of equal value (copies of one picture) stay in one split. A group with several labels
                counts for that of its first image.
     seed:      the same labels, groups and seed give the same splits.
