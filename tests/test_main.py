@@ -1,0 +1,130 @@
+"""The command line, as a newcomer types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.__main__ import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A finished run of an untrained model: what `zoo predict --run` needs."""
+    import zoo
+    from zoo import predict
+
+    folder = tmp_path_factory.mktemp("run")
+    model = zoo.classifier("small_cnn_micro", classes=3, input_shape=(32, 32, 3))
+    model.save(folder / "model.keras")
+    predict.save_labels(folder, ["cat", "dog", "newt"], (32, 32), "a test")
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_list_filters_by_pattern(capsys):
+    assert main(["list", "resnet*"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["model", "parameters"]
+    assert {line.split()[0] for line in lines[1:]} >= {"resnet18", "resnet50", "resnet50_v1"}
+    assert all(line.startswith("resnet") for line in lines[1:])
+
+
+def test_list_as_json_carries_the_published_count(capsys):
+    assert main(["list", "resnet18", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["parameters"] == 11_689_512  # torchvision's model table
+
+
+def test_info_names_paper_and_count(capsys):
+    assert main(["info", "vgg16"]) == 0
+    shown = capsys.readouterr().out
+    assert "1409.1556" in shown
+    assert "138,357,544" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["info", "resnet81"], r"resnet(18|101)"),
+        (["list", "nothing*"], "no model matches 'nothing\\*'"),
+        (["predict", "missing.jpg", "--model", "small_cnn"], "no such picture: missing.jpg"),
+        (["project", "no_such"], "there is no project called 'no_such'; projects: .*first_cnn"),
+        (["doctor", "no/such/folder"], "no/such/folder"),
+    ],
+)
+def test_a_wrong_input_is_one_line_and_status_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert "Traceback" not in error
+
+
+def test_predict_with_a_run_folder(run_folder, picture, capsys):
+    assert main(["predict", str(picture), "--run", str(run_folder), "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    names, probabilities = zip(*answer["top"], strict=True)
+    assert set(names) == {"cat", "dog", "newt"}
+    assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+    assert list(probabilities) == sorted(probabilities, reverse=True)
+
+
+def test_predict_says_when_weights_are_random(picture, capsys):
+    assert main(["predict", str(picture), "--model", "small_cnn_micro", "--top", "2"]) == 0
+    captured = capsys.readouterr()
+    assert "random weights" in captured.err
+    assert len(captured.out.splitlines()) == 3
+
+
+def test_predict_names_a_folder_that_is_no_run(picture, tmp_path, capsys):
+    assert main(["predict", str(picture), "--run", str(tmp_path)]) == 2
+    assert "not the folder of a finished run: model.keras is missing" in capsys.readouterr().err
+
+
+def test_explain_writes_an_overlay_of_the_models_size(run_folder, picture, tmp_path, capsys):
+    assert main(["explain", str(picture), "--run", str(run_folder), "--target", "newt", "--out", str(tmp_path / "out")]) == 0
+    with Image.open(tmp_path / "out" / "picture_gradcam_plus_plus.png") as overlay:
+        assert overlay.size == (32, 32)
+    assert main(["explain", str(picture), "--run", str(run_folder), "--target", "horse"]) == 2
+    assert "there is no class 'horse'; classes: cat, dog, newt" in capsys.readouterr().err
+
+
+def test_doctor_finds_what_is_broken(tmp_path, capsys):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            pixels = np.random.default_rng([index, len(name), ord(name[0])]).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    assert main(["doctor", str(tmp_path)]) == 0
+    (tmp_path / "dog" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much")
+    assert main(["doctor", str(tmp_path)]) == 1
+    assert "torn.jpg" in capsys.readouterr().out
+
+
+def test_sets_and_projects_are_listed(capsys):
+    assert main(["sets"]) == 0
+    assert "CC0" in capsys.readouterr().out
+    assert main(["project"]) == 0
+    assert "first_cnn" in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["info", "resnet18"], ["project"]])
+def test_looking_around_imports_no_framework(arguments):
+    code = f"import sys; from zoo.__main__ import main\ntry: main({arguments!r})\nexcept SystemExit: pass\nprint('keras' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert output.splitlines()[-1] == "False"
