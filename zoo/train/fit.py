@@ -1,0 +1,251 @@
+"""Train a model over Keras' own compile and fit, so that a kill at any moment costs at most the epoch it fell into.
+
+    recipe = Recipe(epochs=20)
+    with recipe.building():
+        model = zoo.classifier("small_cnn", classes=10)
+    history = fit(model, data, recipe, Run.open("runs/first", recipe, name="first"))
+
+Running the same lines again after a kill resumes; after the end it only loads the best weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import atomic
+from zoo.train import checkpoint, startup
+from zoo.train.arrays import Arrays
+from zoo.train.average import ValidateAverage
+from zoo.train.check import check_batch, check_labels
+from zoo.train.guard import FiniteGuard
+from zoo.train.keeper import Keeper, best_epoch, repair_history
+from zoo.train.recipe import Recipe
+
+
+class OutOfMemory(RuntimeError):
+    """A step did not fit into the memory of the device."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened.
+
+    rows:       one per epoch: "epoch" (from 1), "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate" (after it), "seconds".
+    best_epoch: its number; None when the monitored value was never finite.
+    seconds:    of all epochs, those before a kill included.
+    """
+
+    rows: list[dict]
+    best_epoch: int | None
+    seconds: float
+
+    @property
+    def best(self) -> dict:
+        """The row of the best epoch (the last row when there is none)."""
+        return self.rows[(self.best_epoch or len(self.rows)) - 1]
+
+
+def fit(
+    model: keras.Model,
+    data: Any,
+    recipe: Recipe,
+    run: Any,
+    *,
+    callbacks=(),
+    loss=None,
+    metrics=None,
+    guard_every: int = 100,
+    verbose: int = 1,
+) -> History:
+    """Train `model`, leave its best weights in it, save it to `run.model`, and return the history.
+
+    data:        has `.train` and `.validation`, each with training(batch_size, seed, start_epoch), steps(batch_size) and
+                 evaluation(batch_size) as `zoo.data.pipeline.Pipeline`; or ((x, y), (xv, yv)) arrays, images in [0, 255].
+    run:         a `zoo.run.Run`: `history` (CSV), `checkpoints` (folder) and `model` (.keras) are paths in its folder.
+    callbacks:   further Keras callbacks. They start afresh on resume, except those with `state()` (JSON) and `load_state(state)`.
+    loss:        instead of the recipe's cross-entropy on logits; then labels are not checked, and `metrics` are yours too.
+    guard_every: updates between two looks at whether the weights are finite.
+    verbose:     of Keras' fit; 0 prints nothing.
+
+    Raises ValueError for data the model cannot learn from (`check_batch`), for a model of another precision than the recipe's,
+    and for a run folder that was started with another recipe, model, data size or backend, naming the difference; NotFinite when
+    the weights or the loss become NaN; OutOfMemory and DiskFull with what to do. The last good checkpoint survives all of them.
+    """
+    train, validation = feeds(data)
+    with recipe.policy():
+        _agrees_with(model, recipe)
+        checkpoints = checkpoint.Checkpoints(run.checkpoints)
+        checkpoints.sweep(run.history, run.model)
+        steps = train.steps(recipe.batch_size)
+        stored = checkpoints.load_last()
+        rows = stored[1]["rows"] if stored else []
+        if stored is None:
+            keras.utils.set_random_seed(recipe.seed)
+        finished = stored is not None and stored[1]["finished"]
+        if not finished:
+            _check(model, train, validation, recipe, loss)
+        fused = compile_for(model, recipe, steps, loss, metrics)
+        contract = {**dataclasses.asdict(recipe), **startup.facts(model, steps)}
+        keeper = Keeper(recipe, checkpoints, run.history, rows, contract, callbacks)
+        keeper.set_model(model)
+        if stored is not None:
+            _same(contract, stored[1]["contract"], run.folder)
+            checkpoint.restore(model, stored[0])
+            for callback, state in zip(keeper.others, stored[1]["callbacks"], strict=True):
+                callback.load_state(state)
+        repair_history(run.history, rows)
+        if stored is None:
+            keeper.save()
+        if not finished:
+            startup.record(run.folder, model, recipe)
+            if verbose:
+                print(startup.line(model, recipe, steps, fused, len(rows)), flush=True)
+            guard = FiniteGuard(guard_every, lambda: f"{checkpoints.lasts()[0]}")
+            batches = train.training(recipe.batch_size, recipe.seed, len(rows))
+            _train(model, batches, validation, recipe, steps, [ValidateAverage(), guard, *callbacks, keeper], len(rows), verbose)
+        return _finish(model, recipe, checkpoints, rows, run)
+
+
+def feeds(data: Any) -> tuple[Any, Any]:
+    """(train, validation) of what `fit` accepts as data."""
+    if isinstance(data, tuple | list):
+        if len(data) != 2 or any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in data):
+            raise ValueError("wanted data as ((images, labels), (validation images, validation labels)), got a sequence of another form")
+        return Arrays(*data[0]), Arrays(*data[1])
+    absent = [name for name in ("train", "validation") if getattr(data, name, None) is None]
+    if absent:
+        raise ValueError(
+            f"wanted data with .train and .validation, got {type(data).__name__} without {' and '.join(absent)}; "
+            "best weights are chosen on validation data"
+        )
+    return data.train, data.validation
+
+
+def compile_for(model: keras.Model, recipe: Recipe, steps: int, loss=None, metrics=None) -> int:
+    """Compile `model` with a fresh, built optimiser for `steps` updates per epoch; returns the updates per execution.
+
+    Keras fetches that many batches even where the epoch has fewer left, which would shift every following epoch, so the
+    largest divisor of `steps` that is not above the recipe's number is taken.
+    """
+    fused = max(number for number in range(1, recipe.steps_per_execution + 1) if steps % number == 0)
+    updates = recipe.epochs * steps
+    if recipe.ema is not None and updates * (1.0 - recipe.ema) < 5:
+        wanted = f"ema={recipe.ema} averages over about {1 / (1 - recipe.ema):.0f} updates"
+        warnings.warn(
+            f"{wanted}, but the whole training has {updates}: the start would dominate; use a smaller ema", UserWarning, stacklevel=3
+        )
+    if loss is None:
+        loss, metrics = recipe.loss(), [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    optimizer = recipe.optimizer_for(updates, model)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=recipe.jit, steps_per_execution=fused)
+    model.optimizer.build(model.trainable_variables)
+    return fused
+
+
+def precision_of(model: keras.Model) -> str:
+    """The precision policy that the layers of `model` were built in."""
+    names = {layer.dtype_policy.name for layer in model._flatten_layers(include_self=False)} - {"float32", "float64"}
+    return "float32" if not names else " and ".join(sorted(names))
+
+
+def _agrees_with(model, recipe: Recipe) -> None:
+    built = precision_of(model)
+    if built != recipe.precision:
+        raise ValueError(
+            f"the recipe asks for precision {recipe.precision!r}, but the model was built in {built!r}, and a model keeps the "
+            "precision it was built in; build it inside `with recipe.building():`, or change the recipe"
+        )
+    if recipe.steps_per_execution > 1 and keras.backend.backend() == "torch":
+        raise ValueError(
+            f"steps_per_execution={recipe.steps_per_execution} fuses updates into one compiled loop, which Keras has "
+            "on TensorFlow and JAX only; on torch say steps_per_execution=1"
+        )
+    if recipe.ema is not None and not model.trainable_variables:
+        raise ValueError("ema averages trainable weights, but the model has none; set model.trainable = True")
+
+
+def _check(model, train, validation, recipe: Recipe, loss) -> None:
+    """The first batch, then all labels where they are at hand; also builds a model that has not seen an input yet."""
+    images, labels = next(iter(train.training(recipe.batch_size, recipe.seed, 0)))
+    classes = check_batch(model, images, labels if loss is None else None)
+    if not model.built:
+        model(keras.ops.convert_to_tensor(np.asarray(images)[:1]), training=False)
+    for part, teaches in ((train, True), (validation, False)):
+        column = getattr(getattr(part, "examples", part), "labels", None)
+        if classes is not None and column is not None:
+            check_labels(column, classes, teaches=teaches)
+
+
+def _same(contract: dict, before: dict, folder) -> None:
+    """The stored contract went through JSON, which keeps numbers and strings exactly."""
+    changed = [
+        f"{name} was {before.get(name)!r}, now {contract.get(name)!r}"
+        for name in sorted({*contract, *before})
+        if contract.get(name) != before.get(name)
+    ]
+    if changed:
+        raise ValueError(
+            f"the training in {folder} was started differently: {'; '.join(changed)}. Resume it as it was, or use a new run folder"
+        )
+
+
+def _train(model, batches, validation, recipe, steps, callbacks, done: int, verbose) -> None:
+    try:
+        model.fit(
+            batches,
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            validation_data=validation.evaluation(recipe.batch_size),
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=verbose,
+        )
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        smaller = f"batch_size={recipe.batch_size // 2}" if recipe.batch_size > 1 else "smaller images"
+        raise OutOfMemory(
+            f"a batch of {recipe.batch_size} images of {model.input_shape[1:]} did not fit into memory. "
+            f"Try {smaller} (and half the learning rate), smaller images, a smaller model or mixed_bfloat16, in a new run folder. "
+            f"Cause: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of TensorFlow, JAX, torch or Python says that memory ran out; told by name, so no backend is imported."""
+    names = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}
+    text = str(error).lower()
+    return type(error).__name__ in names or "resource_exhausted" in text or "out of memory" in text
+
+
+def _finish(model, recipe: Recipe, checkpoints, rows: list[dict], run) -> History:
+    best = best_epoch(rows, recipe.monitor)
+    if best is None:
+        warnings.warn(
+            f"{recipe.monitor} was never finite, so there is no best epoch; the model holds the weights of the last one",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    else:
+        checkpoint.restore(model, checkpoint.read(checkpoints.best)[0], optimizer=False)
+    if not run.model.exists():
+        save_model(model, run.model)
+    return History(rows, best, sum(row["seconds"] for row in rows))
+
+
+def save_model(model: keras.Model, path) -> None:
+    """Write `model` as .keras atomically, without optimiser and loss: it loads anywhere, and takes a third of the space."""
+    optimizer, compiled = model.optimizer, model.compiled
+    model.optimizer, model.compiled = None, False
+    try:
+        with atomic.replacing(path) as part:
+            model.save(part)
+    finally:
+        model.optimizer, model.compiled = optimizer, compiled
