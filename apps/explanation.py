@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import platform
-import re
+import shlex
 from dataclasses import asdict, dataclass
 
 import keras
@@ -15,7 +15,7 @@ from PIL import Image
 
 import zoo
 from apps.models import Choice, Opened
-from apps.pictures import Picture
+from apps.pictures import Picture, shown
 from zoo import explain, viz
 from zoo.data.decode import resize
 
@@ -50,15 +50,21 @@ def probabilities(choice: Choice, image: np.ndarray, _opened: Opened) -> np.ndar
 
 @st.cache_data(max_entries=16, show_spinner="Computing the map")
 def heat(choice: Choice, image: np.ndarray, question: Question, _opened: Opened) -> np.ndarray:
-    """Raw float32 (height, width) at the model's input size; not normalised."""
+    """Raw float32 (height, width) at the model's input size, not normalised. Raises ValueError when it is not finite."""
     method = getattr(explain, METHODS[question.method])
     where = {} if question.layer is None else {"layer": question.layer}
-    return method(_opened.predictor.model, _opened.predictor.prepare([image]), question.target, **where)[0]
+    answer = method(_opened.predictor.model, _opened.predictor.prepare([image]), question.target, **where)[0]
+    if not np.isfinite(answer).all():
+        raise ValueError(
+            f"the {question.method} map holds NaN or infinity: the gradients of this model overflow; choose another method or layer"
+        )
+    return answer
 
 
-def spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Heat (h, w) -> float32 (shape[0], shape[1]), bilinear: the picture on the page is larger than the model's input."""
-    return np.asarray(Image.fromarray(values.astype("float32")).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+def painted(frame: np.ndarray, heat: np.ndarray, alpha: float, colormap: str) -> np.ndarray:
+    """The heat (h, w) over the frame uint8 (H, W, 3); the frame is the model's input, enlarged, so the heat is enlarged with it."""
+    wide = Image.fromarray(heat.astype("float32")).resize(frame.shape[1::-1], Image.Resampling.BILINEAR)
+    return viz.overlay(frame, np.asarray(wide), alpha=alpha, colormap=colormap)
 
 
 def scale(colormap: str) -> np.ndarray:
@@ -67,40 +73,75 @@ def scale(colormap: str) -> np.ndarray:
     return viz.overlay(np.zeros((12, 256, 3), "uint8"), ramp, alpha=1.0, colormap=colormap)
 
 
-def archive(values: np.ndarray, image: np.ndarray, chances: np.ndarray) -> bytes:
-    """An .npz file: heat (h, w) raw, image uint8 as the model saw it, probabilities (classes,)."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, heat=values, image=image, probabilities=chances)
-    return buffer.getvalue()
+def region(heat: np.ndarray) -> str:
+    """Where the heat (h, w) is highest, in words, for those who cannot see the map."""
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    vertical = ("upper", "middle", "lower")[3 * row // heat.shape[0]]
+    horizontal = ("left", "centre", "right")[3 * column // heat.shape[1]]
+    return f"highest in the {vertical} {horizontal}"
 
 
-def parameters(choice: Choice, opened: Opened, picture: Picture, question: Question, values: np.ndarray, chance: float, **drawn) -> str:
-    """JSON of everything that is needed to compute the same map again."""
-    predictor = opened.predictor
-    facts = {
-        "model": {**asdict(choice), "sha256": opened.sha256, "note": predictor.note, "seed": None if choice.trained else 0},
-        "picture": {"title": picture.title, "sha256": picture.sha256, "resized_to": list(predictor.size), "how": predictor.how},
-        "question": {**asdict(question), "method": METHODS[question.method], "class": predictor.classes[question.target]},
-        "probability": chance,
-        "heat": {"lowest": float(values.min()), "highest": float(values.max())},
-        "drawn": drawn,
-        "versions": {"zoo": zoo.__version__, "keras": keras.__version__, "backend": keras.backend.backend(), "numpy": np.__version__, "python": platform.python_version()},
-    }
-    if choice.trained:
-        facts["repeat"] = repeat(choice, question)
-    return json.dumps(facts, indent=2)
+@dataclass(frozen=True)
+class Answer:
+    """One explanation: what was asked of which model about which picture, and what came out.
+
+    image:   uint8 (H, W, 3) as it was given; seen: uint8 (h, w, 3) as the model saw it.
+    chances: float32 (classes,), sums to 1; heat: float32 (h, w), raw.
+    """
+
+    choice: Choice
+    opened: Opened
+    picture: Picture
+    question: Question
+    image: np.ndarray
+    seen: np.ndarray
+    chances: np.ndarray
+    heat: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Name of the class that is explained."""
+        return self.opened.predictor.classes[self.question.target]
+
+    def frame(self) -> np.ndarray:
+        """The picture to draw on. Squashing is undone by stretching the heat; after a crop or letterbox it is what the model saw."""
+        return shown(self.image if self.opened.predictor.how == "squash" else self.seen)
+
+    def archive(self) -> bytes:
+        """An .npz file: heat, image as the model saw it, probabilities."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, heat=self.heat, image=self.seen, probabilities=self.chances)
+        return buffer.getvalue()
+
+    def parameters(self, **drawn) -> str:
+        """JSON of everything that is needed to compute the same map again; `drawn` says how the overlay was painted."""
+        predictor, question = self.opened.predictor, self.question
+        facts = {
+            "model": {
+                **asdict(self.choice),
+                "sha256": self.opened.sha256,
+                "note": predictor.note,
+                "seed": None if self.choice.trained else 0,
+            },
+            "picture": {"title": self.picture.title, "sha256": self.picture.sha256, "resized_to": predictor.size, "how": predictor.how},
+            "question": {**asdict(question), "method": METHODS[question.method], "class": self.name},
+            "answer": {"probability": float(self.chances[question.target]), "heat": [float(self.heat.min()), float(self.heat.max())]},
+            "drawn": drawn,
+            "versions": versions(),
+            "repeat": self.command(),
+        }
+        return json.dumps(facts, indent=2)
+
+    def command(self) -> str | None:
+        """What draws the same map in a terminal; nothing does for random weights."""
+        if not self.choice.trained:
+            return None
+        run, zoo_row = ["--run", self.choice.folder], ["--model", self.choice.name, "--weights", self.choice.weights]
+        layer = [] if self.question.layer is None else ["--layer", self.question.layer]
+        asked = ["--method", METHODS[self.question.method], "--target", str(self.question.target), *layer]
+        return shlex.join(["zoo", "explain", "PICTURE", *(run if self.choice.kind == "run" else zoo_row), *asked])
 
 
-def repeat(choice: Choice, question: Question) -> str:
-    """The command that draws the same map in a terminal."""
-    model = ["--run", choice.folder] if choice.kind == "run" else ["--model", choice.name, "--weights", str(choice.weights)]
-    layer = [] if question.layer is None else ["--layer", question.layer]
-    words = ["zoo", "explain", "PICTURE", *model, "--method", METHODS[question.method], "--target", str(question.target), *layer]
-    return " ".join(words)
-
-
-def literal(text: str, longest: int = 60) -> str:
-    """A name from a file or a run, safe inside Streamlit's Markdown: one line, not too long, every punctuation mark escaped."""
-    line = " ".join(str(text).split())
-    line = line if len(line) <= longest else f"{line[: longest - 1]}…"
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
+def versions() -> dict[str, str]:
+    python, backend = platform.python_version(), keras.backend.backend()
+    return {"zoo": zoo.__version__, "keras": keras.__version__, "backend": backend, "numpy": np.__version__, "python": python}

@@ -10,7 +10,11 @@ from pathlib import Path
 import keras
 import streamlit as st
 
-from zoo import predict, registry
+from zoo import explain, predict, registry
+from zoo.explain import places
+from zoo.weights import cache
+from zoo.weights.record import Record
+from zoo.weights.table import records
 
 RUNS = "ZOO_RUNS"
 """Environment variable: the folder that holds run folders (default ./runs), or one run folder."""
@@ -42,11 +46,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Opened:
-    """A model in memory: predictor, the layers that a map can be drawn from (name -> cells), the default one, and the file's sha256."""
+    """A model in memory: predictor, the layers that a map can be drawn from (name -> cells), the default one, and the file's sha256.
+
+    A model without feature maps has no layers and no default; saliency still works on it.
+    """
 
     predictor: predict.Predictor
     layers: dict[str, tuple]
-    default: str
+    default: str | None
     sha256: str | None
 
 
@@ -62,30 +69,55 @@ def runs() -> dict[str, Choice]:
     return {choice.name: choice for choice in sorted(found, key=lambda choice: -choice.stamp)}
 
 
+def published(name: str) -> dict[str, Record]:
+    """The published weights of a row that come with the head: tag -> record."""
+    return {record.tag: record for record in records(name) if record.top}
+
+
+def held(record: Record) -> bool:
+    """Whether the file is on this machine already, in the cache or in a mirror folder; both are laid out as the URL without its scheme."""
+    place = record.url.partition("://")[2]
+    mirror = os.environ.get("ZOO_MIRROR", "")
+    return (cache.cache_folder() / place).is_file() or (bool(mirror) and "://" not in mirror and (Path(mirror) / place).is_file())
+
+
 @st.cache_resource(max_entries=2, show_spinner="Opening the model")
 def open_model(choice: Choice) -> Opened:
     """The model of `choice`, shared by all visitors; at most two are kept. Raises ValueError or OSError with the cure."""
-    if choice.kind == "run":
-        registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
-        predictor = predict.from_run(choice.folder)
-        digest = hashlib.sha256((Path(choice.folder) / FILES[0]).read_bytes()).hexdigest()
-    else:
+    if choice.kind == "zoo":
         keras.utils.set_random_seed(0)  # random weights, but the same ones at every visit
-        predictor, digest = predict.from_registry(choice.name, choice.weights), None
-    from zoo.explain import default_layer
-
-    return Opened(predictor, map_layers(predictor.model), default_layer(predictor.model), digest)
+        return _opened(predict.from_registry(choice.name, choice.weights), None)
+    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
+    try:
+        digest = hashlib.sha256((Path(choice.folder) / FILES[0]).read_bytes()).hexdigest()
+        return _opened(predict.from_run(choice.folder), digest)
+    except Exception as error:  # a damaged archive raises whatever its parser met
+        raise ValueError(f"the run {choice.name} cannot be opened ({error}); delete its folder and run the project again") from error
 
 
 def map_layers(model: keras.Model) -> dict[str, tuple]:
-    """Layers whose output is a map of more than one cell, the deepest first: name -> (rows, columns), None where it varies."""
-    found = {}
-    for layer in reversed(model.layers):
-        output = getattr(layer, "output", None)
-        shape = getattr(output, "shape", ())
-        if len(shape) == 4 and shape[1:3] != (1, 1) and layer.weights is not None and not isinstance(layer, keras.layers.InputLayer):
-            found[layer.name] = tuple(shape[1:3])
+    """Layers of a functional model, nested ones too, whose output is a map of more than one cell, the deepest first.
+
+    Returns name -> (rows, columns), a side is None where it varies.
+    """
+    forward = places.graph(model)
+    found: dict[str, tuple] = {}
+    for event in reversed(forward.events if forward else ()):
+        shape = event.outputs[0].shape
+        if len(shape) == 4 and shape[1:3] != (1, 1):
+            found.setdefault(event.place.operation.name, tuple(shape[1:3]))
     return found
+
+
+def _opened(predictor: predict.Predictor, digest: str | None) -> Opened:
+    answers = predictor.model.output_shape[-1]
+    if answers != len(predictor.classes):
+        raise ValueError(f"the model has {answers} outputs, but {len(predictor.classes)} classes are named")
+    try:
+        default = explain.default_layer(predictor.model).name
+    except ValueError:  # no feature map: saliency is left
+        return Opened(predictor, {}, None, digest)
+    return Opened(predictor, {default: (None, None)} | map_layers(predictor.model), default, digest)
 
 
 def _finished(folder: Path) -> bool:

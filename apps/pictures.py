@@ -6,17 +6,17 @@ import hashlib
 import importlib.util
 import io
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from zoo.data.decode import ImageError, decode
+from zoo.data.decode import ImageError, decode, sniff
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
-"""What an upload may be called; its true format is checked when it is decoded."""
-TYPES = ("image/png", "image/jpeg", "image/webp")
-"""The same for the browser's file dialogue. Only MIME types here: then the refusal of a wrong name is ours, one sentence on the page."""
+EXTENSIONS = ("png", "jpg", "jpeg", "webp")
+"""What an upload may be called; its true format is found when it is decoded."""
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""What it may be by its first bytes, whatever it is called."""
 LARGEST = 10_000_000
 """Bytes of an upload."""
 
@@ -55,16 +55,11 @@ def sample(title: str) -> Picture:
     return Picture(title, (_photographs() / PHOTOGRAPHS[title]).read_bytes())
 
 
-def upload(name: str, content: bytes) -> Picture:
-    """A file from outside, accepted by its name only; an extension that we do not read raises ImageError."""
-    extension = PurePath(name).suffix.lower()
-    if extension not in EXTENSIONS:
-        raise ImageError(f"a file called *{extension or ' without an extension'} is not read here; send a PNG, JPEG or WebP picture")
-    return Picture(PurePath(name).name, content)
-
-
 def pixels(picture: Picture) -> np.ndarray:
     """uint8 (h, w, 3), upright. Raises ImageError with one reason, before decoding where the size or the format is the reason."""
+    kind = sniff(picture.content[:16])
+    if kind is not None and kind not in FORMATS:
+        raise ImageError(f"{picture.title} is a {kind} file by its content; save it as PNG, JPEG or WebP")
     return decode(picture.content, max_bytes=LARGEST)
 
 
@@ -73,7 +68,9 @@ def shown(image: np.ndarray, side: int = 640) -> np.ndarray:
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale < 1:
-        return np.asarray(Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS))
+        return np.asarray(
+            Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
+        )
     whole = int(scale)
     return image.repeat(whole, axis=0).repeat(whole, axis=1)
 
@@ -95,5 +92,7 @@ def _scene(split: str) -> bytes:
 def _photographs() -> Path:
     specification = importlib.util.find_spec("skimage")
     if specification is None or specification.origin is None:
-        raise FileNotFoundError("the sample photographs come with scikit-image, which is not installed; run: pip install 'vision-zoo-keras[apps]'")
+        raise FileNotFoundError(
+            "the sample photographs come with scikit-image, which is not installed; run: pip install 'vision-zoo-keras[apps]'"
+        )
     return Path(specification.origin).parent / "data"
