@@ -1,0 +1,93 @@
+"""What is known about one published weight file, checked when the record is made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+APPLICATIONS_H5 = "applications_h5"
+"""Weights-only HDF5 as keras.applications publishes it: read by `layer_names` and `weight_names`, kernels for BGR input."""
+KERAS_H5 = "keras_h5"
+"""`.weights.h5` as Keras 3 writes it."""
+TIMM_SAFETENSORS = "timm_safetensors"
+"""safetensors with the parameter names of timm or torchvision: OIHW kernels, rows of outputs in dense layers."""
+ZOO_SAFETENSORS = "zoo_safetensors"
+"""Our own archive (see `zoo.weights.archive`)."""
+FORMATS = (APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS)
+
+_LENGTHS = {"sha256": 64, "md5": 32}
+
+
+def split_digest(digest: str) -> tuple[str, str]:
+    """ "sha256:<64 hex>" or "md5:<32 hex>" -> (algorithm, hex).
+
+    Only lower case and the exact length are accepted, so that a typing mistake can never turn one algorithm into another.
+    md5 guards against accident, not against an attacker; it is accepted because for some files the publisher offers nothing better.
+    """
+    algorithm, _, value = str(digest).partition(":")
+    length = _LENGTHS.get(algorithm)
+    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", value):
+        raise ValueError(
+            f"a digest is 'sha256:' and 64, or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; copy it from the publisher"
+        )
+    return algorithm, value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One published weight file.
+
+    models:        rows of the zoo that it fits, for example ("vgg16",).
+    tag:           what `weights=` asks for; one row may have a file with and one without the head under the same tag.
+    url:           https address at the publisher.
+    digest:        "sha256:..." or, where the publisher gives nothing better, "md5:..." (see `split_digest`).
+    bytes:         size of the file, or None where no public source states it; then `limit` caps the download.
+    parameters:    numbers stored in the file (weights and batch-norm statistics), four bytes each.
+    licence:       of the weights, as an SPDX identifier.
+    trained_on:    data set and split.
+    size:          (height, width) in pixels at which the publisher evaluates.
+    mean, std:     constants of the normalising first layer, RGB on the scale [0, 255].
+    interpolation: resize filter of the publisher's evaluation.
+    crop:          side of the centre crop divided by the resized shorter side.
+    classes:       outputs of the head.
+    class_list:    key for `zoo.weights.class_names`.
+    top1, top5:    published accuracy on the ImageNet validation set, or None.
+    format:        one of `FORMATS`.
+    top:           whether the file holds the head.
+    source:        page that states the facts above.
+    """
+
+    models: tuple[str, ...]
+    tag: str
+    url: str
+    digest: str
+    format: str
+    licence: str
+    parameters: int
+    bytes: int | None = None
+    trained_on: str = "ImageNet-1k (ILSVRC 2012), training split"
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, ...] = (123.675, 116.28, 103.53)
+    std: tuple[float, ...] = (58.395, 57.12, 57.375)
+    interpolation: str = "bilinear"
+    crop: float = 0.875
+    classes: int = 1000
+    class_list: str = "imagenet"
+    top1: float | None = None
+    top5: float | None = None
+    top: bool = True
+    source: str = ""
+
+    def __post_init__(self):
+        split_digest(self.digest)
+        if not self.url.startswith("https://"):
+            raise ValueError(f"a record's url must start with https://, got {self.url!r}")
+        if self.format not in FORMATS:
+            raise ValueError(f"a record's format must be one of {', '.join(FORMATS)}, got {self.format!r}")
+        if not self.models or not self.tag or not self.licence:
+            raise ValueError(f"a record needs models, a tag and a licence, got {self.models!r}, {self.tag!r}, {self.licence!r}")
+
+    @property
+    def limit(self) -> int:
+        """Most bytes that a download may have: the stated size, else four per parameter plus 5 % and 1 MiB for names."""
+        return self.bytes if self.bytes is not None else int(self.parameters * 4 * 1.05) + 2**20

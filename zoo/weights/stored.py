@@ -1,0 +1,242 @@
+"""Weight files as named tensors that are read one by one: format found from the content, never from the name, never unpickled.
+
+`opened(path)` checks everything that can be checked before a byte of data is read: the kind of file, links, filters,
+types and the memory that the file claims to need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS
+
+ACCEPTED = "accepted are .weights.h5 of Keras 3, weights-only .h5 of keras.applications, and safetensors"
+_FLOATS = {"F16": "float16", "F32": "float32", "F64": "float64"}
+_RATIO = 64
+"""A file may not claim more than this many times its own size in tensors: a compressed bomb is refused, real weights hardly compress."""
+_FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, fletcher32, lzf: those that h5py carries itself
+_REFUSED = (
+    (b"PK\x03\x04", "a zip archive (.keras, torch and npz files are zips), which may carry code or configuration"),
+    (b"\x80", "a pickle, which can run any code when it is read"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"<", "a web page: the download was not the file itself"),
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One tensor in a file: its shape, its type, and how to read it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open weight file: format, {name: Stored} in the file's order, and the text metadata of a safetensors file."""
+
+    path: Path
+    format: str
+    tensors: dict[str, Stored]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[Opened]:
+    """Open a weight file and list its tensors. Raises ValueError naming the file, the reason and what is accepted."""
+    path = Path(path)
+    kind = _kind(path)
+    with contextlib.ExitStack() as stack:
+        try:
+            file = _hdf5(path, stack) if kind == "hdf5" else _safetensors(path, stack)
+        except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise _broken(path, error) from error
+        yield file
+
+
+def _broken(path: Path, error) -> ValueError:
+    return ValueError(f"{path} cannot be read as a weight file: {error}. It is damaged or cut short; delete it and fetch or save it again")
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder (SavedModel and Orbax are folders, and may carry code); {ACCEPTED}")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no weight file {path}")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "hdf5"
+    if len(head) >= 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size - 8:
+        return "safetensors"
+    if size == 0:
+        raise ValueError(f"{path} is empty; delete it and fetch or save it again")
+    for magic, what in _REFUSED:
+        if head.lstrip().startswith(magic) if magic == b"<" else head.startswith(magic):
+            raise ValueError(f"{path} is {what}; {ACCEPTED}")
+    if head[257:262] == b"ustar":
+        raise ValueError(f"{path} is a tar archive; {ACCEPTED}")
+    raise ValueError(f"{path} is no weight file, or it is damaged; {ACCEPTED}")
+
+
+def _safetensors(path: Path, stack: contextlib.ExitStack) -> Opened:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        file = stack.enter_context(safe_open(path, framework="np"))
+        metadata = dict(file.metadata() or {})
+        tensors = {}
+        for name in sorted(file.keys()):
+            part = file.get_slice(name)
+            dtype = _FLOATS.get(part.get_dtype(), part.get_dtype())
+            tensors[name] = Stored(tuple(part.get_shape()), dtype, lambda name=name: file.get_tensor(name))
+    except SafetensorError as error:
+        raise _broken(path, error) from error
+    return Opened(path, ZOO_SAFETENSORS if "zoo" in metadata else TIMM_SAFETENSORS, tensors, metadata)
+
+
+def _hdf5(path: Path, stack: contextlib.ExitStack) -> Opened:
+    import h5py
+
+    file = stack.enter_context(h5py.File(path, "r"))
+    datasets = _guarded(file, path)
+    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+        if "model_config" in file.attrs:
+            raise ValueError(f"{path} holds a whole model, not only weights; a model's configuration is never read from a file. {ACCEPTED}")
+        return Opened(path, APPLICATIONS_H5, _applications_names(file, datasets, path))
+    if "model_weights" in file or "model_config" in file.attrs:
+        raise ValueError(f"{path} holds a whole model (legacy .h5), not only weights; save its weights with zoo.save_weights. {ACCEPTED}")
+    if any("/vars/" in f"/{name}" for name in datasets):
+        return Opened(path, KERAS_H5, _keras_names(file, datasets, path))
+    raise ValueError(f"{path} is HDF5 but holds no Keras weights; {ACCEPTED}")
+
+
+def _guarded(file, path: Path) -> dict[str, object]:
+    """Every dataset by name, after refusing links, foreign storage, strange types and bombs; no data has been read."""
+    import h5py
+
+    datasets, seen = {}, set()
+
+    def visit(group, prefix):
+        for name in group:
+            link = group.get(name, getlink=True)
+            if type(link) is not h5py.HardLink:
+                raise ValueError(f"{path} has a {type(link).__name__} at {prefix}{name}: it may point at other files, so it is refused")
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                raise ValueError(f"{path} reaches one object by two names, at {prefix}{name}; it is refused")
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                visit(item, f"{prefix}{name}/")
+            elif isinstance(item, h5py.Dataset):
+                _require_plain(item, f"{prefix}{name}", path)
+                datasets[f"{prefix}{name}"] = item
+            else:
+                raise ValueError(f"{path} holds a {type(item).__name__} at {prefix}{name}, which weights never do")
+
+    visit(file, "")
+    claimed, size = sum(_claimed(item) for item in datasets.values()), path.stat().st_size
+    if claimed > _RATIO * size:
+        raise ValueError(
+            f"{path} has {size:,} bytes and claims {claimed:,} bytes of tensors, more than {_RATIO} times as many; it is refused"
+        )
+    return datasets
+
+
+def _require_plain(item, name: str, path: Path) -> None:
+    if item.external or item.is_virtual:
+        raise ValueError(f"{path} keeps {name} outside itself (external or virtual storage); it is refused")
+    if item.shape is None or item.dtype.kind not in "fiub":
+        raise ValueError(f"{path} holds {item.dtype} at {name}, expected plain numbers; it is refused")
+    properties = item.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    if not set(filters) <= set(_FILTERS):
+        raise ValueError(f"{path} needs the HDF5 plug-in filter {filters} for {name}; plug-ins are not loaded")
+
+
+def _claimed(item) -> int:
+    count = 1
+    for side in item.shape:
+        count *= int(side)
+    return count * item.dtype.itemsize
+
+
+def _stored(item) -> Stored:
+    return Stored(tuple(item.shape), str(item.dtype), lambda: item[()])
+
+
+def _applications_names(file, datasets, path: Path) -> dict[str, Stored]:
+    """{"layer/weight name as stored": Stored}, in the file's order."""
+    tensors = {}
+    for layer in _texts(file.attrs, "layer_names"):
+        for weight in _texts(file[layer].attrs, "weight_names") if layer in file else ():
+            name = f"{layer}/{weight}"
+            if name not in datasets:
+                raise ValueError(f"{path} lists {name} but does not hold it; it is damaged, fetch it again")
+            tensors[name] = _stored(datasets[name])
+    unlisted = sorted(set(datasets) - set(tensors))
+    if unlisted:
+        raise ValueError(f"{path} holds {len(unlisted)} tensors that its list does not name, for example {unlisted[0]}; it is refused")
+    return tensors
+
+
+def _texts(attributes, name: str) -> list[str]:
+    """A list of names; Keras cuts long ones into NAME0, NAME1, ..."""
+    if name in attributes:
+        values = list(attributes[name])
+    else:
+        values, index = [], 0
+        while f"{name}{index}" in attributes:
+            values += list(attributes[f"{name}{index}"])
+            index += 1
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _keras_names(file, datasets, path: Path) -> dict[str, Stored]:
+    """{"layer/0": Stored}: Keras 3 files its tensors by class and position, but writes the layer's name beside them.
+
+    Reading by that name, not by position, refuses a file whose layers have the same shapes in another order.
+    """
+    tensors = {}
+    for name, item in datasets.items():
+        group, _, index = name.rpartition("/")
+        if not group.endswith("vars") or not index.isdigit():
+            raise ValueError(f"{path} holds {name}, which Keras does not write into a .weights.h5; it is refused")
+        key = f"{_layer_path(file, group, path)}/{int(index)}"
+        if key in tensors:
+            raise ValueError(f"{path} names two layers {key.rpartition('/')[0]!r}; it is refused")
+        tensors[key] = _stored(item)
+    return tensors
+
+
+def _layer_path(file, group: str, path: Path) -> str:
+    """ "layers/sequential/layers/conv2d/vars" -> "inner/conv": the names of all enclosing layers below the model."""
+    steps, names = group.split("/")[:-1], []
+    for depth in range(1, len(steps) + 1):
+        holder = "/".join((*steps[:depth], "vars"))
+        if holder in file:
+            if "name" not in file[holder].attrs:
+                raise ValueError(
+                    f"{path} does not say the name of the layer at {holder}; save it again with a newer Keras or zoo.save_weights"
+                )
+            names.append(str(file[holder].attrs["name"]))
+    return "/".join(names)
+
+
+def metadata_json(file: Opened, key: str):
+    """A metadata entry of a safetensors file as JSON; damaged text raises ValueError."""
+    try:
+        return json.loads(file.metadata[key])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise _broken(file.path, f"metadata {key!r} is missing or damaged") from error
