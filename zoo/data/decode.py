@@ -74,6 +74,7 @@ class Facts:
 def decode(
     source: str | os.PathLike | bytes | BinaryIO,
     *,
+    limits: Limits | None = None,
     max_bytes: int | None = None,
     max_pixels: int | None = None,
     max_side: int | None = None,
@@ -83,24 +84,26 @@ def decode(
     EXIF orientation is applied; 16-bit gray is scaled by 255 / 65535; floats in [0, 1] by 255; transparency is laid over white;
     of an animation or a multi-page file the first frame is taken; palette, gray and CMYK become RGB.
 
-    source:    a path (limits `OWN_FILE`), or bytes or a binary file object (limits `UPLOAD`, no TIFF).
+    source: a path, or bytes or a binary file object.
+    limits: default `OWN_FILE` for a path, `UPLOAD` (smaller, no TIFF) for the rest.
     max_bytes, max_pixels, max_side: replace the limit on the file size, on width x height, and on the longer side.
 
     Raises ImageError, and nothing else, with one reason for whatever is not a whole, harmless picture.
     """
-    return examine(source, max_bytes=max_bytes, max_pixels=max_pixels, max_side=max_side)[0]
+    return examine(source, limits=limits, max_bytes=max_bytes, max_pixels=max_pixels, max_side=max_side)[0]
 
 
 def examine(
     source: str | os.PathLike | bytes | BinaryIO,
     *,
+    limits: Limits | None = None,
     max_bytes: int | None = None,
     max_pixels: int | None = None,
     max_side: int | None = None,
 ) -> tuple[np.ndarray, Facts]:
     """As `decode`, with what the file said about itself."""
-    default = OWN_FILE if isinstance(source, str | os.PathLike) else UPLOAD
-    limits = Limits(max_bytes or default.bytes, max_pixels or default.pixels, max_side or default.side, default.smallest, default.formats)
+    chosen = limits or (OWN_FILE if isinstance(source, str | os.PathLike) else UPLOAD)
+    limits = Limits(max_bytes or chosen.bytes, max_pixels or chosen.pixels, max_side or chosen.side, chosen.smallest, chosen.formats)
     name, data = _read(source, limits)
     kind, plugin = _recognise(data, limits, name)
     try:
