@@ -63,7 +63,10 @@ def jit(function: Callable, variables: Sequence[keras.Variable] = ()) -> Callabl
     if _backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, autograph=False, reduce_retracing=True)
+        compiled = tf.function(function, autograph=False, reduce_retracing=True)
+        # TensorFlow counts traces per source line, and all functions made by one caller share theirs: it would cry wolf
+        compiled._omit_frequent_tracing_warning = True
+        return compiled
     if _backend() == "jax":
         import jax
 
@@ -216,7 +219,9 @@ def _backend() -> str:
 def _floating(x):
     x = ops.convert_to_tensor(x)
     if "float" not in keras.backend.standardize_dtype(x.dtype):
-        raise TypeError(f"a gradient needs a floating x, got {keras.backend.standardize_dtype(x.dtype)}; cast it first: ops.cast(x, 'float32')")
+        raise TypeError(
+            f"a gradient needs a floating x, got {keras.backend.standardize_dtype(x.dtype)}; cast it first: ops.cast(x, 'float32')"
+        )
     return x
 
 

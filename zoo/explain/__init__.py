@@ -8,4 +8,15 @@ from zoo.explain.saliency import saliency
 from zoo.explain.session import forget
 from zoo.explain.targets import ClassScore
 
-__all__ = ["ClassScore", "default_layer", "feature_maps", "forget", "gradcam", "gradcam_plus_plus", "mass_inside", "normalise_heat", "resize_heat", "saliency"]
+__all__ = [
+    "ClassScore",
+    "default_layer",
+    "feature_maps",
+    "forget",
+    "gradcam",
+    "gradcam_plus_plus",
+    "mass_inside",
+    "normalise_heat",
+    "resize_heat",
+    "saliency",
+]

@@ -33,11 +33,14 @@ def gradcam(model, images, target=None, layer=None, *, batch_size: int = 32, res
     return _cam(_gradcam, model, images, target, layer, batch_size, resize, relu)
 
 
-def gradcam_plus_plus(model, images, target=None, layer=None, *, batch_size: int = 32, resize: bool = True, relu: bool = True) -> np.ndarray:
+def gradcam_plus_plus(
+    model, images, target=None, layer=None, *, batch_size: int = 32, resize: bool = True, relu: bool = True
+) -> np.ndarray:
     """Grad-CAM++ of each image: float32 (b, h, w); arguments and errors are those of `gradcam`.
 
     The paper differentiates exp(score), which overflows for logits near 90; its exponentials cancel from the weights up to one
-    factor per image, so the score itself is differentiated, as pytorch-grad-cam does, whose constant 1e-6 in the denominator is kept.
+    factor per image, so the score itself is differentiated, as pytorch-grad-cam does. Its constant 1e-6 in the denominator is
+    kept too: where gradients are below about 1e-3, it favours the strongest ones more than the paper's formula would.
     """
     return _cam(_gradcam_plus_plus, model, images, target, layer, batch_size, resize, relu)
 

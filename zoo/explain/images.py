@@ -78,7 +78,9 @@ def normalise_heat(heat) -> np.ndarray:
     """
     heat = np.asarray(heat, dtype=np.result_type(np.asarray(heat).dtype, np.float32))
     if heat.ndim not in (2, 3) or not np.isfinite(heat).all():
-        raise ValueError(f"heat must be finite maps (b, h, w) or (h, w), got shape {heat.shape} with {np.count_nonzero(~np.isfinite(heat))} values not finite")
+        raise ValueError(
+            f"heat must be maps (b, h, w) or (h, w) of finite values, got shape {heat.shape}, finite: {bool(np.isfinite(heat).all())}"
+        )
     low, high = heat.min(axis=(-2, -1), keepdims=True), heat.max(axis=(-2, -1), keepdims=True)
     span = np.where(high > low, high - low, 1)
     empty = np.count_nonzero(high <= 0)
@@ -113,4 +115,7 @@ def _check_shape(model, batch):
     for symbol, leaf in zip(symbols, leaves, strict=True):
         wanted = tuple(symbol.shape)
         if len(wanted) != leaf.ndim or any(want not in (None, got) for want, got in zip(wanted[1:], leaf.shape[1:], strict=True)):
-            raise ValueError(f"the model {model.name!r} takes images of shape {wanted[1:]} (h, w, c), got {leaf.shape[1:]}; resize them first, or build the model with that input_shape")
+            raise ValueError(
+                f"the model {model.name!r} takes images of shape {wanted[1:]} (h, w, c), got {leaf.shape[1:]}; "
+                "resize them first, or build the model with that input_shape"
+            )

@@ -29,8 +29,13 @@ def _mask(region: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     if region.shape[-2:] == shape[1:] and region.ndim in (2, 3) and len(region.reshape(-1, *shape[1:])) in (1, shape[0]):
         return np.broadcast_to(region.astype(bool), shape)
     if region.shape[-1:] == (4,) and (region.ndim == 1 or len(region) == shape[0]) and region.ndim <= 3:
-        boxes = np.broadcast_to(region.reshape(1, 1, 4) if region.ndim == 1 else region.reshape(shape[0], -1, 4), (shape[0], region.size // 4 if region.ndim == 1 else region[0].size // 4, 4))
+        boxes = np.broadcast_to(
+            region.reshape(1, 1, 4) if region.ndim == 1 else region.reshape(shape[0], -1, 4),
+            (shape[0], region.size // 4 if region.ndim == 1 else region[0].size // 4, 4),
+        )
         left, top, right, bottom = (boxes[..., side, None, None] for side in range(4))  # (b, n, 1, 1)
         y, x = np.arange(shape[1])[:, None] + 0.5, np.arange(shape[2])[None, :] + 0.5
         return ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any(axis=1)
-    raise ValueError(f"a region for heat {shape} is a mask {shape} or boxes ({shape[0]}, 4) or ({shape[0]}, n, 4) in xyxy, got shape {region.shape}")
+    raise ValueError(
+        f"a region for heat {shape} is a mask {shape} or boxes ({shape[0]}, 4) or ({shape[0]}, n, 4) in xyxy, got shape {region.shape}"
+    )

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from zoo.explain.images import as_batch
 from zoo.explain.tap import is_map_shape, method, substituted
 
 
@@ -56,14 +57,14 @@ def default_layer(model: keras.Model, images=None):
     """The layer (or operation) whose output the last global pooling, flatten or other collapse of space reads.
 
     model:  any Keras model. A functional or built Sequential one is read as a graph; another one is run once.
-    images: example input (1, h, w, 3) for a subclassed model that was never called on an array; else not needed.
+    images: example input, as for `gradcam`, for a subclassed model that was never called on an array; else not needed.
 
     For a model that ends in a map (a segmenter) it is the layer before the last one with weights. In a subclassed model whose
     map comes out of plain operations, the pooling layer itself is returned; used as a layer, it stands for what it reads.
 
     Raises ValueError when there is no map larger than 1x1 between the image and the output.
     """
-    return default_place(model, images).operation
+    return default_place(model, None if images is None else as_batch(model, images)).operation
 
 
 def default_place(model, images=None) -> Place:
@@ -87,7 +88,9 @@ def find_layer(model: keras.Model, layer) -> Place:
     paths = dict(_paths(model))
     if not isinstance(layer, str):
         if not any(operation is layer for operation in paths.values()):
-            raise ValueError(f"the layer {getattr(layer, 'name', layer)!r} is no part of the model {model.name!r}; pass a layer of this model, or its name")
+            raise ValueError(
+                f"the layer {getattr(layer, 'name', layer)!r} is no part of the model {model.name!r}; pass one that is, or its name"
+            )
         return Place(layer, call)
     if layer in paths:
         return Place(paths[layer], call)
@@ -96,7 +99,9 @@ def find_layer(model: keras.Model, layer) -> Place:
         raise ValueError(f"the name {layer!r} occurs {len(found)} times in {model.name!r}: {', '.join(found)}; write one of these paths")
     if not found:
         close = difflib.get_close_matches(layer, paths, n=3, cutoff=0.4)
-        raise ValueError(f"the model {model.name!r} has no layer {layer!r}; did you mean {', '.join(close) or 'one of ' + ', '.join(list(paths)[-5:])}?")
+        raise ValueError(
+            f"the model {model.name!r} has no layer {layer!r}; did you mean {', '.join(close) or 'one of ' + ', '.join(list(paths)[-5:])}?"
+        )
     return Place(next(iter(found.values())), call)
 
 
@@ -109,7 +114,11 @@ def final_activation(model: keras.Model, output: int, images=None):
     forward = graph(model) or recorded(model, images)
     producer = {tensor: event for event in reversed(forward.events) for tensor in event.outputs}
     event = producer.get(forward.outputs[output])
-    while event is not None and getattr(event.place.operation, "activation", None) is keras.activations.linear and not event.place.operation.variables:
+    while (
+        event is not None
+        and getattr(event.place.operation, "activation", None) is keras.activations.linear
+        and not event.place.operation.variables
+    ):
         event = producer.get(event.inputs[0])
     if event is None:
         return None
@@ -185,7 +194,9 @@ def _read_by(forward: Forward, crossings) -> Place:
     order = {tensor: (number, event.place) for number, event in enumerate(forward.events) for tensor in event.outputs}
     made = [order[tensor] for _, tensor in crossings if tensor in order]
     if not made:
-        raise ValueError(f"the model reads its image with {crossings[0][0].place.operation.name!r} at once, there is no feature map to look at; use saliency")
+        raise ValueError(
+            f"the model reads its image with {crossings[0][0].place.operation.name!r} at once, no feature map lies between; use saliency"
+        )
     last = max(made, key=lambda entry: entry[0])[1]
     return min((place for _, place in made if place.operation is last.operation), key=lambda place: place.call)
 
@@ -253,10 +264,15 @@ def _last_in(forward: Forward, model) -> Place:
 
 
 def _example(model):
-    """Zeros of the shape on which a subclassed model was built."""
+    """Zeros of the shape on which a model was built."""
+    function = _function(model)
+    if function is not None and not any(None in symbol.shape[1:] for symbol in function.inputs):
+        return tree.map_structure(lambda symbol: ops.zeros((1, *symbol.shape[1:])), function._inputs_struct)
     shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
     if len(shapes) != 1 or not isinstance(shapes[0], tuple) or None in shapes[0][1:]:
-        raise ValueError(f"the model {model.name!r} was never called, so its layers are unknown; pass images=, or call it once")
+        raise ValueError(
+            f"the layers of the model {model.name!r} can only be seen by running it, on a size that is not known; pass images="
+        )
     return ops.zeros((1, *shapes[0][1:]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from keras import ops
 
@@ -13,7 +15,12 @@ def saliency(model, images, target=None, *, batch_size: int = 32) -> np.ndarray:
 
     Arguments and errors are those of `gradcam`. Captum's `Saliency` is the same before the maximum over the channels.
     """
-    return image_gradients(model, images, target, batch_size, _largest)
+    heat = image_gradients(model, images, target, batch_size, _largest)
+    if not heat.any():
+        warnings.warn(
+            "the saliency is zero everywhere: the score does not depend on the image, or the model reads it as integers", stacklevel=2
+        )
+    return heat
 
 
 def _largest(gradients):

@@ -1,6 +1,6 @@
 """One explanation from start to end: check, find the place and the target, compile once, run chunk by chunk.
 
-Compiled functions are kept per model (at most eight, the least recently used goes) and hold the model weakly, so a model that
+Compiled functions are kept per model (a dozen at most, the least recently used goes) and hold the model weakly, so a model that
 nobody else needs is freed. One explanation at a time runs on a model; others of other models, and predictions, do not wait.
 """
 
@@ -24,8 +24,8 @@ from zoo.explain.tap import method, substituted, tapped
 from zoo.explain.targets import ClassScore, as_target, class_score, select
 from zoo.gradients import jit, tapped_value_and_grad, value_and_grad
 
-KEPT = 8
-"""Compiled functions kept per model."""
+KEPT = 12
+"""Things remembered per model: compiled functions, the default layer, the outputs."""
 
 
 @dataclass
@@ -128,7 +128,7 @@ def _session(model, images):
     with _MUTEX:
         memory = _MEMORIES.setdefault(model, _Memory())
     with memory.lock:
-        if not model.built or (isinstance(model, keras.Sequential) and not getattr(model, "_functional", None)):
+        if not model.built:
             model(_tensors(tree.map_structure(lambda leaf: leaf[:1], batch)), training=False)
         yield memory, batch
 
@@ -145,56 +145,59 @@ def _weakly(place: Place):
 
 
 def _target(memory, model, target, batch):
+    """The target to compile, and the int32 (b,) that varies from image to image without compiling again."""
     target = as_target(target)
     if not isinstance(target, ClassScore):
         return target, np.zeros(length(batch), np.int32)
-    classes = _kept(memory, model, ("classes", target.output), lambda: _classes(model, target.output, batch))
+    classes, _ = _head(memory, model, target.output, batch)
     return ClassScore(None, target.output), target.indices(length(batch), classes)
 
 
-def _classes(model, output, batch) -> int:
-    """How many classes an output has, from running one image; says so when probabilities cannot be traced to logits."""
-    outputs = model(_tensors(tree.map_structure(lambda leaf: leaf[:1], batch)), training=False)
-    row = ops.convert_to_numpy(ops.cast(select(outputs, output), "float32"))[0]
-    looks = len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3
-    if looks and final_activation(model, _number(outputs, output), batch) is None:
-        warnings.warn(f"the model {model.name!r} seems to end in probabilities, but its final activation is not a layer that can be left out: the probability is explained, whose gradient vanishes where the model is certain", stacklevel=5)
-    return len(row)
+def _head(memory, model, output, batch):
+    """How many classes an output (b, classes) has, and a reference to the final activation, to be left out for its logits."""
+
+    def look():
+        one = tree.map_structure(lambda leaf: leaf[:1], batch)
+        outputs = model(_tensors(one), training=False)
+        row = ops.convert_to_numpy(ops.cast(select(outputs, output), "float32"))[0]
+        number = sorted(outputs).index(output) if isinstance(outputs, dict) and output is not None else int(output or 0)
+        activation = final_activation(model, number, one)
+        if activation is None and len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3:
+            warnings.warn(
+                f"the model {model.name!r} seems to end in probabilities, but not by a layer that can be left out: "
+                "the probability is explained, and its gradient vanishes where the model is certain",
+                stacklevel=6,
+            )
+        return len(row), _nothing if activation is None else weakref.ref(activation)
+
+    return _kept(memory, model, ("head", output), look)
 
 
-def _number(outputs, output) -> int:
-    """The position of an output among the flattened outputs."""
-    if isinstance(outputs, dict):
-        return sorted(outputs).index(output) if output is not None else 0
-    return int(output or 0)
+def _nothing():
+    return None
 
 
 def _compiled(memory, model, key, target, batch, build):
     """`build(scored)` compiled, where scored(images, indices) is the summed score of the target."""
-    key = (*key, target if _hashable(target) else id(target))
+    is_class = isinstance(target, ClassScore)
+    on_logits = is_class or getattr(target, "logits", False)
+    activation = _head(memory, model, getattr(target, "output", None), batch)[1] if on_logits else _nothing
+    owner = weakref.ref(model)
+
+    def scored(images, indices):
+        with _without(activation()):
+            outputs = owner()(images, training=False)
+        scores = class_score(target.select(outputs), indices) if is_class else target(outputs)
+        if len(scores.shape) != 1:
+            raise ValueError(
+                f"a target gives one score per image, shape (b,), got {tuple(scores.shape)}; reduce the other axes in the target"
+            )
+        return ops.sum(_float32(scores))
 
     def make():
-        owner = weakref.ref(model)
-        is_class = isinstance(target, ClassScore)
-        cut = None
-        if is_class or getattr(target, "logits", False):
-            outputs = model(_tensors(tree.map_structure(lambda leaf: leaf[:1], batch)), training=False)
-            number = _number(outputs, getattr(target, "output", None))
-            cut = final_activation(model, number, batch)
-            del outputs
-        cut = (lambda: None) if cut is None else weakref.ref(cut)
+        return jit(build(scored), model.variables), target  # the target is kept, so that its id stays its own
 
-        def scored(images, indices):
-            with _without(cut()):
-                outputs = owner()(images, training=False)
-            scores = class_score(target.select(outputs), indices) if is_class else target(outputs)
-            if len(scores.shape) != 1:
-                raise ValueError(f"a target gives one score per image, shape (b,), got {tuple(scores.shape)}; reduce the other axes in the target")
-            return ops.sum(_float32(scores))
-
-        return jit(build(scored), model.variables), target
-
-    return _kept(memory, model, key, make)[0]
+    return _kept(memory, model, (*key, target if _hashable(target) else id(target)), make)[0]
 
 
 @contextlib.contextmanager
@@ -230,7 +233,9 @@ def _run(compiled, batch, indices: np.ndarray, batch_size: int) -> np.ndarray:
 
 def _checked_map(maps, operation):
     if maps.shape[1:3] == (1, 1):
-        raise ValueError(f"the map of {operation.name!r} is 1x1: it has one place only, so it cannot say where; choose an earlier layer or a larger image")
+        raise ValueError(
+            f"the map of {operation.name!r} is 1x1: one place only, it cannot say where; choose an earlier layer or a larger image"
+        )
     return maps
 
 

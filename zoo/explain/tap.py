@@ -84,12 +84,15 @@ def tapped(operation, call: int, tap: Callable) -> Iterator[None]:
             return tap(output)
         if args and is_map(args[0]):
             return original(tap(args[0]), *args[1:], **kwargs)
-        raise ValueError(f"the layer {operation.name!r} gives {described(output)}, an explanation needs one map (b, h, w, c); choose a layer inside it or before it")
+        raise ValueError(f"the layer {operation.name!r} gives {described(output)}, wanted one map (b, h, w, c); choose another layer")
 
     with substituted(operation, method(operation), replacement):
         yield
     if seen <= call:
-        raise ValueError(f"the layer {operation.name!r} was called {seen} times in the forward pass of the model, call number {call} was wanted; choose a layer that the model uses")
+        raise ValueError(
+            f"the layer {operation.name!r} is called {seen} times when the model runs, call number {call} (from 0) was wanted; "
+            "choose a layer that the model uses"
+        )
 
 
 def is_map(x) -> bool:

@@ -64,7 +64,9 @@ def as_target(target):
         return ClassScore(target.tolist() if isinstance(target, np.ndarray | np.generic) else target)
     if callable(target):
         return target
-    raise TypeError(f"a target is None (predicted class), a class number, a list with one per image, or a callable outputs -> (b,), got {target!r}")
+    raise TypeError(
+        f"a target is None (predicted class), a class number, a list with one per image, or a callable outputs -> (b,), got {target!r}"
+    )
 
 
 def class_score(logits, indices):
@@ -81,16 +83,20 @@ def select(outputs, output: str | int | None):
         if output is None and len(keys) == 1:
             output = keys[0]
         if output not in keys:
-            raise ValueError(f"the model has the outputs {keys}, output={output!r} was asked for; say which one: ClassScore(index, output={keys[0]!r})")
+            raise ValueError(
+                f"the model has the outputs {keys}, output={output!r} was asked for; say which one: ClassScore(index, output={keys[0]!r})"
+            )
         outputs = outputs[output]
     elif output not in (None, 0):
         raise ValueError(f"the model has a single output, output={output!r} was asked for; leave it out")
     if len(outputs.shape) != 2:
-        raise ValueError(f"a class score needs an output (b, classes), got shape {tuple(outputs.shape)}; pass a callable target outputs -> (b,) that reduces it")
+        raise ValueError(f"a class score needs an output (b, classes), got shape {tuple(outputs.shape)}; pass a callable outputs -> (b,)")
     return outputs
 
 
 def _class_number(index) -> int:
     if isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer):
-        raise TypeError(f"a target class is an int, got {index!r} ({type(index).__name__}); wanted for example target=3 or target=[3, 0, 1]")
+        raise TypeError(
+            f"a target class is an int, got {index!r} ({type(index).__name__}); wanted for example target=3 or target=[3, 0, 1]"
+        )
     return int(index)
