@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import registry
+from zoo import weights as room
 
 if TYPE_CHECKING:
     import keras
 
 
-def classifier(variant: str, /, *, weights: str | None = None, classes: int | None = None, input_shape=None, activation: str | None = None, dropout: float | None = None, output_stride: int | None = None, skip: tuple[str, ...] = (), name: str | None = None) -> keras.Model:
+def classifier(
+    variant: str,
+    /,
+    *,
+    weights: str | None = None,
+    classes: int | None = None,
+    input_shape=None,
+    activation: str | None = None,
+    dropout: float | None = None,
+    output_stride: int | None = None,
+    skip: tuple[str, ...] = (),
+    name: str | None = None,
+) -> keras.Model:
     """A classifier as a plain functional `keras.Model`: image (b, h, w, c) in [0, 255] -> logits (b, classes).
 
     variant:       a row of `zoo.list_models()`; an unknown one raises with the closest matches.
@@ -25,29 +38,45 @@ def classifier(variant: str, /, *, weights: str | None = None, classes: int | No
 
     Raises ValueError for an unknown variant or weights, an illegal size, or a class count that the weights do not have.
     """
-    from zoo import weights as room
-
     source = room.find(variant, weights)
     if source is not None and classes is None and "logits" not in skip:
         classes = source.classes
     constants = {} if source is None else {"mean": source.mean, "std": source.std}
-    model = registry.build_classifier(variant, classes=classes, input_shape=input_shape, activation=activation, dropout=dropout, output_stride=output_stride, model_name=name, **constants)
+    model = registry.build_classifier(
+        variant,
+        classes=classes,
+        input_shape=input_shape,
+        activation=activation,
+        dropout=dropout,
+        output_stride=output_stride,
+        model_name=name,
+        **constants,
+    )
     if source is not None:
         room.fill(model, source, skip=skip)
     return model
 
 
-def backbone(variant: str, /, *, weights: str | None = None, input_shape=(None, None, 3), output_stride: int | None = None, pooling: str | None = None, name: str | None = None) -> keras.Model:
+def backbone(
+    variant: str,
+    /,
+    *,
+    weights: str | None = None,
+    input_shape=(None, None, 3),
+    output_stride: int | None = None,
+    pooling: str | None = None,
+    name: str | None = None,
+) -> keras.Model:
     """A feature extractor: image (b, h, w, c) in [0, 255] -> {"c1": (b, h1, w1, d1), ...}; keys name the depth, not the stride.
 
     pooling: None returns the pyramid; "average" or "max" pools its deepest level to a vector (b, d).
     The other arguments and errors are those of `classifier`; the head of published weights is left out.
     """
-    from zoo import weights as room
-
     source = room.find(variant, weights, top=False)
     constants = {} if source is None else {"mean": source.mean, "std": source.std}
-    model = registry.build_backbone(variant, input_shape=input_shape, output_stride=output_stride, pooling=pooling, model_name=name, **constants)
+    model = registry.build_backbone(
+        variant, input_shape=input_shape, output_stride=output_stride, pooling=pooling, model_name=name, **constants
+    )
     if source is not None:
         room.fill(model, source)
     return model

@@ -5,9 +5,11 @@ A new model is one file in `zoo/backbones/` with `VARIANTS` and `features`, and 
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -36,6 +38,18 @@ class Family:
 
 
 FAMILIES = {
+    "lenet": Family(
+        "zoo.backbones.lenet", "LeCun, Bottou, Bengio & Haffner: Gradient-based learning applied to document recognition", 1998
+    ),
+    "alexnet": Family(
+        "zoo.backbones.alexnet",
+        "Krizhevsky, Sutskever & Hinton: ImageNet classification with deep convolutional neural networks",
+        2012,
+    ),
+    "vgg": Family(
+        "zoo.backbones.vgg", "Simonyan & Zisserman: Very deep convolutional networks for large-scale image recognition", 2014, "1409.1556"
+    ),
+    "resnet": Family("zoo.backbones.resnet", "He, Zhang, Ren & Sun: Deep residual learning for image recognition", 2015, "1512.03385"),
     "small_cnn": Family("zoo.backbones.small_cnn", "", 2026),
 }
 
@@ -63,25 +77,50 @@ def row(name: str) -> tuple[ModuleType, Variant]:
     return table[name]
 
 
-def build_backbone(name: str, *, input_shape=None, output_stride: int | None = None, pooling: str | None = None, mean=None, std=None, model_name: str | None = None) -> keras.Model:
-    """Image (b, h, w, c) in [0, 255] -> {"c1": ..., ...}, or with `pooling` ("average" or "max") a vector (b, d)."""
-    module, variant = row(name)
+def build_backbone(
+    name: str,
+    *,
+    input_shape=None,
+    output_stride: int | None = None,
+    pooling: str | None = None,
+    mean=None,
+    std=None,
+    model_name: str | None = None,
+    changes: Mapping | None = None,
+) -> keras.Model:
+    """Image (b, h, w, c) in [0, 255] -> {"c1": ..., ...}, or with `pooling` ("average" or "max") a vector (b, d).
+
+    changes: fields of the row that differ, for example {"zero_gamma": True} for a ResNet; published weights may then not fit.
+    """
+    module, variant = _changed(name, changes)
     image, pyramid = _pyramid(name, module, variant, input_shape, output_stride, mean, std)
     outputs = pyramid if pooling is None else pool(deepest(pyramid), pooling)
     return keras.Model(image, outputs, name=model_name or name)
 
 
-def build_classifier(name: str, *, classes: int | None = None, input_shape=None, activation: str | None = None, dropout: float | None = None, output_stride: int | None = None, mean=None, std=None, model_name: str | None = None) -> keras.Model:
-    """Image (b, h, w, c) in [0, 255] -> logits (b, classes), or probabilities with `activation` ("softmax", "sigmoid")."""
-    module, variant = row(name)
+def build_classifier(
+    name: str,
+    *,
+    classes: int | None = None,
+    input_shape=None,
+    activation: str | None = None,
+    dropout: float | None = None,
+    output_stride: int | None = None,
+    mean=None,
+    std=None,
+    model_name: str | None = None,
+    changes: Mapping | None = None,
+) -> keras.Model:
+    """Image (b, h, w, c) in [0, 255] -> logits (b, classes), or probabilities with `activation` ("softmax", "sigmoid").
+
+    changes: as in `build_backbone`.
+    """
+    module, variant = _changed(name, changes)
     classes = variant.classes if classes is None else classes
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(f"classes must be a positive int, got {classes!r}; for features without a head use zoo.backbone({name!r})")
     image, pyramid = _pyramid(name, module, variant, input_shape, output_stride, mean, std)
-    if hasattr(module, "classify"):
-        outputs = module.classify(pyramid, variant, classes)
-    else:
-        outputs = classify(pyramid, variant.top, classes, dropout)
+    outputs = classify(pyramid, variant.top, classes, dropout)
     if activation is not None:
         outputs = layers.Activation(activation, dtype=keras.backend.floatx(), name="probabilities")(outputs)
     return keras.Model(image, outputs, name=model_name or name)
@@ -101,6 +140,15 @@ def normalise(image, mean, std):
     return layers.Normalization(mean=list(mean), variance=[s * s for s in std], dtype=keras.backend.floatx(), name="normalise")(image)
 
 
+def _changed(name: str, changes: Mapping | None) -> tuple[ModuleType, Variant]:
+    module, variant = row(name)
+    unknown = set(changes or ()) - {field.name for field in dataclasses.fields(variant)}
+    if unknown:
+        legal = ", ".join(field.name for field in dataclasses.fields(variant))
+        raise ValueError(f"{name} has no field {', '.join(sorted(unknown))}; its fields are {legal}")
+    return module, dataclasses.replace(variant, **(changes or {}))
+
+
 def _pyramid(name, module, variant, input_shape, output_stride, mean, std):
     image = keras.Input(_checked_shape(name, variant, input_shape), name="image")
     if output_stride is not None and output_stride not in variant.output_strides:
@@ -113,7 +161,10 @@ def _pyramid(name, module, variant, input_shape, output_stride, mean, std):
 def _checked_shape(name: str, variant: Variant, input_shape):
     shape = variant.input_shape if input_shape is None else tuple(input_shape)
     if len(shape) != 3 or shape[2] is None or shape[2] < 1:
-        raise ValueError(f"input_shape must be (height, width, channels), channels last and known, got {input_shape!r}; for example {variant.input_shape}")
+        raise ValueError(
+            f"input_shape must be (height, width, channels), channels last and known, got {input_shape!r}; "
+            f"for example {variant.input_shape}"
+        )
     small = [side for side in shape[:2] if side is not None and side < variant.minimum]
     if small:
         raise ValueError(f"{name} cannot take an image of {shape[0]}x{shape[1]} pixels: the smallest legal side is {variant.minimum}")

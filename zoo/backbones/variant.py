@@ -19,9 +19,10 @@ class Top:
 
     pool:       "average" (global), "flatten", or an int n: adaptive average pooling to n x n, then flatten.
     hidden:     widths of the fully connected layers before the logits.
-    activation: after each hidden layer.
+    activation: after each hidden layer: "scaled_tanh" (LeNet-5), or a name that Keras knows.
     dropout:    rate, applied as `dropout_at` says: "after" every hidden layer, or "before" every hidden layer.
                 Without hidden layers it acts on the pooled features.
+    output:     "dense" logits, or "radial_basis": minus the squared distance to a fixed code per class (LeNet-5).
     """
 
     pool: str | int = "average"
@@ -29,6 +30,7 @@ class Top:
     activation: str = "relu"
     dropout: float = 0.0
     dropout_at: str = "after"
+    output: str = "dense"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,9 @@ import keras
 from keras import layers
 
 from zoo.backbones.variant import Top
+from zoo.layers import AdaptiveAveragePooling, RadialBasis, scaled_tanh
+
+_ACTIVATIONS = {"scaled_tanh": scaled_tanh}
 
 
 def deepest(pyramid: dict):
@@ -23,10 +26,13 @@ def pool(x, how: str | int):
         return layers.GlobalMaxPooling2D(name="pool")(x)
     if how == "flatten":
         if None in x.shape[1:3]:
-            raise ValueError(f"this head flattens its feature map, so it needs a fixed input size, got a map of shape {tuple(x.shape)}; pass input_shape=(height, width, channels)")
+            raise ValueError(
+                f"this head flattens its feature map, so it needs a fixed input size, got a map of shape {tuple(x.shape)}; "
+                "pass input_shape=(height, width, channels)"
+            )
         return layers.Flatten(name="flatten")(x)
     if isinstance(how, int):
-        x = layers.AdaptiveAveragePooling2D(how, name="pool")(x)
+        x = AdaptiveAveragePooling(how, name="pool")(x)
         return layers.Flatten(name="flatten")(x)
     raise ValueError(f"pool must be 'average', 'max', 'flatten' or an int, got {how!r}")
 
@@ -34,13 +40,15 @@ def pool(x, how: str | int):
 def classify(pyramid: dict, top: Top, classes: int, dropout: float | None = None):
     """Pyramid -> logits (b, classes), float32 under every precision policy (float64 where floatx is float64)."""
     rate = top.dropout if dropout is None else dropout
+    start = "he_normal" if top.activation == "relu" else "glorot_uniform"
     x = pool(deepest(pyramid), top.pool)
     for index, width in enumerate(top.hidden, start=1):
         if rate and top.dropout_at == "before":
             x = layers.Dropout(rate, name=f"dropout{index}")(x)
-        x = layers.Dense(width, activation=top.activation, name=f"fc{index}")(x)
+        x = layers.Dense(width, activation=_ACTIVATIONS.get(top.activation, top.activation), kernel_initializer=start, name=f"fc{index}")(x)
         if rate and top.dropout_at == "after":
             x = layers.Dropout(rate, name=f"dropout{index}")(x)
     if rate and not top.hidden:
         x = layers.Dropout(rate, name="dropout")(x)
-    return layers.Dense(classes, dtype=keras.backend.floatx(), name="logits")(x)
+    output = {"dense": layers.Dense, "radial_basis": RadialBasis}[top.output]
+    return output(classes, dtype=keras.backend.floatx(), name="logits")(x)
