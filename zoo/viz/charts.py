@@ -75,7 +75,10 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
             if np.isfinite(value):
                 ax.plot([epochs[best]], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=style.INK, markeredgewidth=1.5)
                 ax.annotate(f"{value:.3f}", (epochs[best], value), (0, 9), textcoords="offset points", ha="center", fontsize=style.TICK)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        if len(rows) == 1:
+            ax.set_xticks(epochs)
+        else:
+            ax.xaxis.get_major_locator().set_params(integer=True)
         ax.margins(x=0.04, y=0.14)
     for ax in panels[len(curves) :]:
         ax.set_axis_off()

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from zoo.viz import style
 from zoo.viz.paint import overlay
 
 _LARGEST = 2.2
-_HEAD = 0.34
+_GAP = 0.1
 
 
 def images(images, titles: Sequence[object] | None = None, columns: int = 6) -> Figure:
     """A grid of images (h, w, 3) in [0, 255], with a title above each. Raises ValueError when there are none."""
     shown = style.checked_images(images)
     _same_length(shown, titles, "titles")
-    grid = _Grid(len(shown), columns, _ratio(shown), _HEAD if titles is not None else 0.0)
+    board = _Board(shown, titles or [""] * len(shown), columns)
     for index, image in enumerate(shown):
-        style.picture(grid.axes[index], image, "" if titles is None else str(titles[index]), grid.inches)
-    return grid.figure
+        board.place(index, image)
+    return board.figure
 
 
 def augmentations(image, changed: Mapping[str, np.ndarray], destroys: set[str] | Sequence[str] = (), columns: int = 5) -> Figure:
@@ -36,19 +38,14 @@ def augmentations(image, changed: Mapping[str, np.ndarray], destroys: set[str] |
     if unknown:
         raise ValueError(f"destroys names {', '.join(unknown)}, which is not among {', '.join(changed)}")
     shown = style.checked_images([image, *changed.values()])
-    grid = _Grid(len(shown), columns, _ratio(shown), _HEAD)
-    for ax, picture, name in zip(grid.axes, shown, ["original", *changed], strict=False):
-        destroyed = name in set(destroys)
-        title = f"✗ {name}: label destroyed" if destroyed else name
-        style.picture(ax, picture, title, grid.inches, colour=style.BAD if destroyed else style.INK)
-        if destroyed:
-            style.border(ax, style.BAD, dashed=True)
-        elif name == "original":
-            style.border(ax, style.INK)
-    return grid.figure
+    board = _Board(shown, ["original", *(f"✗ {name}\nlabel destroyed" if name in destroys else name for name in changed)], columns)
+    board.place(0, shown[0], frame=style.INK)
+    for index, name in enumerate(changed, start=1):
+        board.place(index, shown[index], wrong=name in destroys)
+    return board.figure
 
 
-def explanations(images, heats: Mapping[str, np.ndarray], titles: Sequence[object] | None = None, alpha: float = 0.55) -> Figure:
+def explanations(images, heats: Mapping[str, np.ndarray], titles: Sequence[object] | None = None, alpha: float = 0.5) -> Figure:
     """Each image beside its heats: one row per image, one column per method.
 
     heats: name of the method -> (n, h', w'), raw values. titles: one for each image.
@@ -60,16 +57,16 @@ def explanations(images, heats: Mapping[str, np.ndarray], titles: Sequence[objec
     _same_length(shown, titles, "titles")
     for name, heat in heats.items():
         _same_length(shown, heat, f"heats[{name!r}]")
-    # One or two methods leave room for two images side by side.
-    blocks = 2 if len(heats) <= 2 and len(shown) > 1 else 1
-    per_block = 1 + len(heats)
-    grid = _Grid(len(shown) * per_block, blocks * per_block, _ratio(shown), _HEAD)
+    pictures, labels = [], []
     for index, image in enumerate(shown):
-        cells = grid.axes[index * per_block : (index + 1) * per_block]
-        style.picture(cells[0], image, "" if titles is None else str(titles[index]), grid.inches)
-        for ax, (name, heat) in zip(cells[1:], heats.items(), strict=True):
-            style.picture(ax, overlay(image, heat[index], alpha), name, grid.inches, colour=style.SOFT)
-    return grid.figure
+        pictures += [image, *(overlay(image, heat[index], alpha) for heat in heats.values())]
+        labels += ["" if titles is None else titles[index], *heats]
+    # One or two methods leave room for two images side by side.
+    columns = (1 + len(heats)) * (2 if len(heats) <= 2 and len(shown) > 1 else 1)
+    board = _Board(pictures, labels, columns)
+    for index, picture in enumerate(pictures):
+        board.place(index, picture)
+    return board.figure
 
 
 def neighbours(
@@ -85,24 +82,22 @@ def neighbours(
     Raises ValueError when there are no queries or a row has no neighbours.
     """
     shown = style.checked_images(queries, "queries")
-    _same_length(shown, found, "found")
-    _same_length(shown, titles, "titles")
-    rows = [style.checked_images(row, f"neighbours of query {index}") for index, row in enumerate(found)]
-    columns = 1 + max(len(row) for row in rows)
-    grid = _Grid(len(shown) * columns, columns, _ratio([*shown, *rows[0]]), _HEAD if titles is not None else 0.1)
-    for index, (query, row) in enumerate(zip(shown, rows, strict=True)):
-        cells = grid.axes[index * columns : (index + 1) * columns]
-        for position, (ax, image) in enumerate(zip(cells, [query, *row], strict=False)):
-            wrong = same is not None and position > 0 and not same[index][position - 1]
-            title = "" if titles is None or position >= len(titles[index]) else str(titles[index][position])
-            style.picture(ax, image, title, grid.inches, colour=style.BAD if wrong else style.INK)
-            if position == 0:
-                style.border(ax, style.INK)
-            elif wrong:
-                style.border(ax, style.BAD, dashed=True)
-        for ax in cells[len(row) + 1 :]:
-            ax.set_axis_off()
-    return grid.figure
+    for rows, what in ((found, "found"), (titles, "titles"), (same, "same")):
+        _same_length(shown, rows, what)
+    table = [
+        [query, *style.checked_images(row, f"neighbours of query {index}")]
+        for index, (query, row) in enumerate(zip(shown, found, strict=True))
+    ]
+    columns = max(len(row) for row in table)
+    labels = [""] * (len(table) * columns)
+    for index, row in enumerate(titles or []):
+        labels[index * columns : index * columns + len(row[:columns])] = row[:columns]
+    board = _Board([image for row in table for image in row], labels, columns, rows=len(table))
+    for index, row in enumerate(table):
+        board.place(index * columns, row[0], frame=style.INK)
+        for position, image in enumerate(row[1:], start=1):
+            board.place(index * columns + position, image, wrong=same is not None and not same[index][position - 1])
+    return board.figure
 
 
 def feature_maps(maps: np.ndarray, columns: int = 8, limit: int = 64) -> Figure:
@@ -118,40 +113,53 @@ def feature_maps(maps: np.ndarray, columns: int = 8, limit: int = 64) -> Figure:
     if not np.isfinite(maps).all():
         raise ValueError("the feature maps hold NaN or infinite values; the network is broken, do not show it")
     channels = min(maps.shape[2], limit)
-    grid = _Grid(channels, columns, maps.shape[0] / maps.shape[1], 0.2)
-    for channel in range(channels):
-        values = maps[..., channel].astype(np.float64)
-        low, high = values.min(), values.max()
-        ax, dead = grid.axes[channel], high <= low
-        style.picture(
-            ax,
-            np.zeros_like(values) if dead else (values - low) / (high - low),
-            f"{channel} constant" if dead else f"{channel}",
-            grid.inches,
-            colour=style.SOFT,
-        )
-        ax.images[0].set(cmap="magma", clim=(0, 1))
-    if channels < maps.shape[2]:
-        grid.figure.suptitle(f"{channels} of {maps.shape[2]} channels", fontsize=style.LABEL, color=style.SOFT, x=0.01, ha="left")
-    return grid.figure
+    low, high = maps.min(axis=(0, 1)).astype(np.float64), maps.max(axis=(0, 1)).astype(np.float64)
+    scaled = (maps - low) / np.where(high > low, high - low, 1)
+    pictures = [np.rint(matplotlib.colormaps["magma"](scaled[..., channel])[..., :3] * 255).astype(np.uint8) for channel in range(channels)]
+    labels = [f"{channel}" if high[channel] > low[channel] else f"{channel} constant" for channel in range(channels)]
+    note = f"the first {channels} of {maps.shape[2]} channels" if channels < maps.shape[2] else ""
+    board = _Board(pictures, labels, columns, note=note)
+    for channel, picture in enumerate(pictures):
+        board.place(channel, picture)
+    return board.figure
 
 
-class _Grid:
-    """`count` axes in rows of at most `columns`; pictures have height / width `ratio` and `head` inches above them."""
+class _Board:
+    """A figure with cells in rows of `columns`, in inches from the top left; one axes for all, which draws fast."""
 
-    def __init__(self, count: int, columns: int, ratio: float, head: float):
-        columns = max(1, min(columns, count))
-        rows = math.ceil(count / columns)
-        self.inches = min(_LARGEST, style.WIDTH / columns)
-        self.figure = style.figure(rows * (self.inches * ratio + head) + 0.15, width=self.inches * columns)
-        self.axes = list(self.figure.subplots(rows, columns, squeeze=False).ravel())
-        for ax in self.axes[count:]:
-            ax.set_axis_off()
+    def __init__(self, pictures: Sequence[np.ndarray], titles: Sequence[object], columns: int, rows: int | None = None, note: str = ""):
+        self.columns = max(1, min(columns, len(titles)))
+        rows = rows or math.ceil(len(titles) / self.columns)
+        self.width = min(_LARGEST, (style.WIDTH - _GAP) / self.columns - _GAP)
+        self.height = self.width * min(2.0, max(picture.shape[0] / picture.shape[1] for picture in pictures))
+        self.titles = [style.fitted(title, self.width, style.SMALL) if title != "" else "" for title in titles]
+        lines = max(title.count("\n") + 1 if title else 0 for title in self.titles)
+        self.head = lines * style.SMALL * 1.25 / 72 + (0.05 if lines else 0.0)
+        self.top = 0.3 if note else 0.0
+        size = _GAP + self.columns * (self.width + _GAP), self.top + _GAP + rows * (self.head + self.height + _GAP)
+        self.figure = Figure(figsize=size, dpi=100)
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, size[0]), ylim=(size[1], 0), autoscale_on=False)
+        self.axes.set_axis_off()
+        if note:
+            self.axes.text(_GAP, 0.12, note, fontsize=style.TICK, color=style.SOFT, va="top")
 
-
-def _ratio(images: Sequence[np.ndarray]) -> float:
-    """Height / width of the tallest of the images, at most 2."""
-    return min(2.0, max(image.shape[0] / image.shape[1] for image in images))
+    def place(self, cell: int, picture: np.ndarray, frame: str = "", wrong: bool = False) -> None:
+        """Show `picture` in a cell, whole and undistorted, below its title. A wrong one has a dashed frame."""
+        row, column = divmod(cell, self.columns)
+        left = _GAP + column * (self.width + _GAP)
+        top = self.top + _GAP + row * (self.head + self.height + _GAP) + self.head
+        scale = min(self.width / picture.shape[1], self.height / picture.shape[0])
+        wide, high = picture.shape[1] * scale, picture.shape[0] * scale
+        left += (self.width - wide) / 2
+        smooth = "nearest" if max(picture.shape[:2]) < 64 else "antialiased"
+        self.axes.imshow(picture, extent=(left, left + wide, top + high, top), aspect="auto", interpolation=smooth)
+        colour = style.BAD if wrong else style.INK
+        centre = left + wide / 2
+        self.axes.text(centre, top - 0.04, self.titles[cell], fontsize=style.SMALL, color=colour, ha="center", va="bottom", linespacing=1.1)
+        if frame or wrong:
+            line = "--" if wrong else "-"
+            self.axes.add_patch(Rectangle((left, top), wide, high, fill=False, edgecolor=frame or colour, linewidth=3, linestyle=line))
 
 
 def _same_length(images: Sequence, others: Sequence | None, what: str) -> None:

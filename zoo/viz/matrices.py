@@ -42,7 +42,7 @@ def distances(matrix: np.ndarray, classes: Sequence[object]) -> Figure:
     texts = texts if len(classes) <= 16 else [["" for _ in row] for row in texts]
     finite = coloured[np.isfinite(coloured)]
     limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return _cells(coloured, texts, classes, classes, ("", ""), "distance (dark: similar)", "Blues_r", limits)
+    return _cells(coloured, texts, classes, classes, ("", ""), "distance", "Blues_r", limits)
 
 
 def _counts(table, rows: Sequence, columns: Sequence) -> np.ndarray:
@@ -64,34 +64,37 @@ def _written(table: np.ndarray) -> list[list[str]]:
     return [["" if blank and value == 0 else f"{value:g}" for value in row] for row in table]
 
 
-def _cells(values, texts, rows, columns, labels: tuple[str, str], meaning: str, colormap: str = style.SHARES, limits=(0.0, 1.0)) -> Figure:
+def _cells(values, texts, rows, columns, axis: tuple[str, str], meaning: str, colormap: str = style.SHARES, limits=(0.0, 1.0)) -> Figure:
     """Cells coloured by `values` (NaN is grey) with `texts` written in; wide enough for the report, as high as it needs."""
-    left = min(2.4, 0.3 + 0.085 * max(len(str(name)) for name in rows))
-    cell = min(0.95, (style.WIDTH - left - 1.2) / len(columns))
-    height = max(0.22, min(0.6, cell))
-    upright = max(len(str(name)) for name in columns) * 0.085 <= cell
-    below = 0.5 if upright else min(2.0, 0.35 + 0.08 * max(len(str(name)) for name in columns))
-    figure = style.figure(max(2.0, height * len(rows) + below + 0.3))
-    ax = style.axes(figure.add_subplot(), xlabel=labels[0], ylabel=labels[1])
+    rows, columns = (style.names(labels, 24 if len(labels) <= 20 else 18) for labels in (rows, columns))
+    left = 0.4 + 0.085 * max(map(len, rows))
+    cell = min(0.95, (style.WIDTH - left - 1.0) / len(columns))
+    height = max(0.22, min(0.7, cell))
+    upright = max(map(len, columns)) * 0.085 <= cell
+    below = 0.5 if upright else 0.35 + 0.08 * max(map(len, columns))
+    figure = style.figure(max(2.2, height * len(rows) + below + 0.2), width=max(4.5, left + cell * len(columns) + 1.0))
+    ax = style.axes(figure.add_subplot(), xlabel=axis[0], ylabel=axis[1])
     colours = matplotlib.colormaps[colormap].with_extremes(bad="#e8e6e1")
     drawn = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
-    size = min(style.TICK, cell * 72 / (0.68 * max(1, max(len(text) for row in texts for text in row))), height * 72 * 0.6)
     shades = colours(drawn.norm(np.ma.masked_invalid(values)))
     light = shades[..., :3] @ (0.299, 0.587, 0.114) > 0.55
     for r, row in enumerate(texts):
         for c, text in enumerate(row):
             if text:
-                ax.text(c, r, text, ha="center", va="center", fontsize=size, color=style.INK if light[r, c] else "white")
+                size = min(style.TICK, cell * 72 / (0.66 * len(text)), height * 72 * 0.5)
+                ink = style.INK if light[r, c] else "white"
+                # Outside the layout: hundreds of texts inside their cells would be measured again and again.
+                ax.text(c, r, text, ha="center", va="center", fontsize=size, color=ink).set_in_layout(False)
     letters = min(style.TICK, height * 72 * 0.6), min(style.TICK, style.TICK if upright else cell * 72 * 0.7)
-    ax.set_yticks(range(len(rows)), style.names(rows), fontsize=letters[0])
-    ax.set_xticks(range(len(columns)), style.names(columns), fontsize=letters[1], rotation=0 if upright else 90)
+    ax.set_yticks(range(len(rows)), rows, fontsize=letters[0])
+    ax.set_xticks(range(len(columns)), columns, fontsize=letters[1], rotation=0 if upright else 90)
     for edge, count in ((ax.set_xticks, len(columns)), (ax.set_yticks, len(rows))):
         edge(np.arange(1, count) - 0.5, minor=True)
     ax.grid(which="minor", color="white", linewidth=1)
     ax.tick_params(which="both", length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    bar = figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.02, aspect=30)
+    bar = figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.015, aspect=max(8, 3 * len(rows)))
     bar.ax.tick_params(labelsize=style.SMALL, length=0, labelcolor=style.SOFT)
     bar.outline.set_visible(False)
     bar.set_label(meaning, fontsize=style.TICK, color=style.SOFT)

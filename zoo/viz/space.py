@@ -57,17 +57,7 @@ def embedding(points: np.ndarray, labels: Sequence[int], classes: Sequence[objec
     if len(np.unique(labels)) <= _LEGEND:
         figure.legend(loc="outside lower center", ncols=min(4, len(np.unique(labels))), fontsize=style.TICK, frameon=False, markerscale=1.4)
     else:
-        for label in np.unique(labels):
-            text = ax.text(
-                *np.median(points[labels == label], axis=0),
-                style.names([classes[label]], 18)[0],
-                fontsize=style.SMALL,
-                ha="center",
-                va="center",
-                color=style.INK,
-                zorder=10,
-            )
-            text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
+        _name(ax, points, labels, classes)
     return figure
 
 
@@ -75,6 +65,31 @@ def look(label: int) -> tuple[str, str]:
     """Colour and marker of a class; the pair is unique for 64 classes."""
     colours = len(style.PALETTE)
     return style.PALETTE[label % colours], style.MARKERS[(label + label // colours) % len(style.MARKERS)]
+
+
+def _name(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[object]) -> None:
+    """Write the name of each class at its median, moved up or down until no name covers another."""
+    present = np.unique(labels)
+    places = np.array([np.median(points[labels == label], axis=0) for label in present])
+    letters = style.names([classes[label] for label in present], 18)
+    # In shares of the drawn area, about 8.8 x 7 inches.
+    low, span = points.min(axis=0), np.where(np.ptp(points, axis=0) > 0, np.ptp(points, axis=0), 1)
+    scaled = (places - low) / span
+    wide, high = np.array([0.0085 * len(text) for text in letters]), 0.02
+    for _ in range(100):
+        moved = False
+        for i in range(len(present)):
+            for j in range(i):
+                apart = scaled[i] - scaled[j]
+                if abs(apart[0]) < (wide[i] + wide[j]) / 2 and abs(apart[1]) < high:
+                    push = (high - abs(apart[1])) / 2 + 1e-4
+                    scaled[[i, j], 1] += np.array([push, -push]) * (1 if apart[1] >= 0 else -1)
+                    moved = True
+        if not moved:
+            break
+    for place, text in zip(scaled * span + low, letters, strict=True):
+        drawn = ax.text(*place, text, fontsize=style.SMALL, ha="center", va="center", color=style.INK, zorder=10)
+        drawn.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
 
 
 def _place(ax: Axes, points: np.ndarray, labels: np.ndarray, images: list[np.ndarray]) -> None:
@@ -86,7 +101,7 @@ def _place(ax: Axes, points: np.ndarray, labels: np.ndarray, images: list[np.nda
     centres = (points - low) / np.where(span > 0, span, 1) * (770, 540)
     taken = np.empty((0, 2))
     for index in np.random.default_rng(0).permutation(len(points)):
-        if len(taken) and (np.abs(taken - centres[index]) < _THUMBNAIL + 6).all(axis=1).any():
+        if len(taken) and (np.abs(taken - centres[index]) < _THUMBNAIL).all(axis=1).any():
             continue
         taken = np.vstack([taken, centres[index]])
         picture = Image.fromarray(np.ascontiguousarray(images[index]))

@@ -47,23 +47,6 @@ def axes(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: st
     return ax
 
 
-def picture(ax: Axes, image: np.ndarray, title: str = "", inches: float = 1.5, size: float = SMALL, colour: str = INK) -> None:
-    """Show `image` in `ax` without ticks, below a title that is shortened to what fits in `inches`."""
-    ax.imshow(image, interpolation="nearest" if max(image.shape[:2]) < 64 else "antialiased")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-    if title:
-        ax.set_title(fitted(title, inches, size), fontsize=size, color=colour, pad=3)
-
-
-def border(ax: Axes, colour: str, dashed: bool = False) -> None:
-    """A thick frame around a picture."""
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=colour, linewidth=3, linestyle="--" if dashed else "-")
-
-
 def plain(text: object) -> str:
     """User data as a label: no mathematics between dollar signs, one line, a box for a letter that the font lacks."""
     known = _letters()
