@@ -116,7 +116,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], state: dict) -> None:
             f"a checkpoint of {size / 1e6:.1f} MB wants {3 * size / 1e6:.1f} MB free in {path.parent}, got {free / 1e6:.1f} MB. "
             "Earlier checkpoints are untouched: free some space and run the same command again to resume",
         )
-    text = json.dumps(state, sort_keys=True, default=lambda number: number.item())  # numpy scalars
+    text = json.dumps(state, default=lambda number: number.item())  # numpy scalars
     metadata = {"format": _FORMAT, "state": text, "order": json.dumps(list(arrays)), "sha256": digest(arrays, text)}
     with atomic.replacing(path) as part:
         save_file({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}, part, metadata)

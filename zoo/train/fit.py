@@ -135,7 +135,7 @@ def compile_for(model: keras.Model, recipe: Recipe, steps: int, loss=None, metri
     """
     fused = max(number for number in range(1, recipe.steps_per_execution + 1) if steps % number == 0)
     updates = recipe.epochs * steps
-    if recipe.ema is not None and updates * (1.0 - recipe.ema) < 5:
+    if recipe.ema is not None and updates * (1.0 - recipe.ema) < 3:
         wanted = f"ema={recipe.ema} averages over about {1 / (1 - recipe.ema):.0f} updates"
         warnings.warn(
             f"{wanted}, but the whole training has {updates}: the start would dominate; use a smaller ema", UserWarning, stacklevel=3

@@ -17,8 +17,8 @@ from zoo.train.schedules import KINDS, Schedule
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MONITORS = ("val_accuracy", "val_loss")
-NOT_DECAYED = (r"(bias|beta|gamma|alpha|scale|token|embedding)$",)
-"""Names of variables that weight decay leaves alone, besides every scalar and vector."""
+NOT_DECAYED = (r"(bias|beta|gamma|alpha|scale|token|embedding)(:\d+)?$",)
+"""Names of variables that weight decay leaves alone, besides every scalar and vector. TensorFlow's optimiser adds ":0" to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
