@@ -72,7 +72,7 @@ def find(variant: str, weights: str | os.PathLike | None, *, top: bool = True) -
     path = Path(text)
     if isinstance(weights, str) and not (path.exists() or path.suffix or os.sep in text or "/" in text):
         raise ValueError(
-            f"{variant} has no published weights {text!r}; {_tags(variant)}. A local file is given by its path, for example './{text}.safetensors'"
+            f"{variant} has no published weights {text!r}; {_tags(variant)}. A local file is given by its path: './{text}.safetensors'"
         )
     return _local(variant, path, top)
 
