@@ -8,6 +8,7 @@ import streamlit as st
 from apps import explanation, models, pictures, side_bar, wording
 from apps.explanation import Answer, Question
 from apps.wording import literal, short
+from zoo import viz
 
 
 def main() -> None:
@@ -68,16 +69,16 @@ def show(answer: Answer) -> None:
     alpha = opacity.slider("Opacity of the heat", 0.0, 1.0, 0.5, 0.05, key="alpha")
     colormap = colours.segmented_control("Colours", explanation.COLORMAPS, default="inferno", required=True, key="colormap")
     frame, heat, name = answer.frame(), answer.heat, answer.name
-    overlay = explanation.painted(frame, heat, alpha, colormap)
+    overlay = viz.overlay(frame, heat, alpha, colormap)
     left, middle, right = drawn.columns(3)
     left.image(frame, caption=literal(answer.picture.title), alt=f"The picture: {short(answer.picture.title)}", width="stretch")
     alt = f"Heat map of {answer.question.method} for the class {short(name)}, {explanation.region(heat)}"
-    middle.image(explanation.painted(frame, heat, 1.0, colormap), caption="Heat", alt=alt, width="stretch")
-    scale = f"raw {heat.min():.3g} (dark) to {heat.max():.3g} (bright)"
-    middle.image(explanation.scale(colormap), caption=scale, alt=f"Colour scale, {scale}", width="stretch")
+    middle.image(viz.heat(frame, heat, colormap), caption=f"Heat, raw from {heat.min():.3g} to {heat.max():.3g}", alt=alt, width="stretch")
+    scale = f"dark {min(0.0, heat.min()):.3g}, bright {heat.max():.3g}"
+    middle.image(explanation.scale(colormap), caption=scale, alt=f"Colour scale: {scale}", width="stretch")
     caption = f"{answer.question.method} for {literal(name)}"
     right.image(overlay, caption=caption, alt=f"The picture under its heat map for the class {short(name)}", width="stretch")
-    if heat.max() <= heat.min():
+    if heat.max() <= 0:
         drawn.info(wording.FLAT, icon=":material/info:")
     downloads(answer, overlay, alpha=alpha, colormap=colormap)
 

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 import keras
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 import zoo
 from apps.models import Choice, Opened
@@ -61,16 +60,9 @@ def heat(choice: Choice, image: np.ndarray, question: Question, _opened: Opened)
     return answer
 
 
-def painted(frame: np.ndarray, heat: np.ndarray, alpha: float, colormap: str) -> np.ndarray:
-    """The heat (h, w) over the frame uint8 (H, W, 3); the frame is the model's input, enlarged, so the heat is enlarged with it."""
-    wide = Image.fromarray(heat.astype("float32")).resize(frame.shape[1::-1], Image.Resampling.BILINEAR)
-    return viz.overlay(frame, np.asarray(wide), alpha=alpha, colormap=colormap)
-
-
 def scale(colormap: str) -> np.ndarray:
-    """The colours from the lowest to the highest heat: uint8 (12, 256, 3)."""
-    ramp = np.tile(np.linspace(0, 1, 256, dtype="float32"), (12, 1))
-    return viz.overlay(np.zeros((12, 256, 3), "uint8"), ramp, alpha=1.0, colormap=colormap)
+    """The colours from dark to bright: uint8 (12, 256, 3)."""
+    return viz.heat(np.zeros((12, 256, 3), "uint8"), np.tile(np.linspace(0, 1, 256), (12, 1)), colormap)
 
 
 def region(heat: np.ndarray) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image
@@ -55,11 +55,21 @@ def sample(title: str) -> Picture:
     return Picture(title, (_photographs() / PHOTOGRAPHS[title]).read_bytes())
 
 
+def upload(name: str, content: bytes) -> Picture:
+    """A file from outside. Raises ImageError for a name with another extension; nothing else is believed about the name.
+
+    The widget is told "image" only, which Streamlit leaves to the browser: its own check of extensions ends in a traceback.
+    """
+    if PurePath(name).suffix.lower().lstrip(".") not in EXTENSIONS:
+        raise ImageError("the name does not end as that of a PNG, JPEG or WebP picture; convert it and send it again", name)
+    return Picture(name, content)
+
+
 def pixels(picture: Picture) -> np.ndarray:
     """uint8 (h, w, 3), upright. Raises ImageError with one reason, before decoding where the size or the format is the reason."""
     kind = sniff(picture.content[:16])
     if kind is not None and kind not in FORMATS:
-        raise ImageError(f"{picture.title} is a {kind} file by its content; save it as PNG, JPEG or WebP")
+        raise ImageError(f"a {kind} file by its content; save it as PNG, JPEG or WebP", picture.title)
     return decode(picture.content, max_bytes=LARGEST)
 
 

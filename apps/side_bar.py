@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from apps import models, pictures
 from apps.wording import literal
 from zoo import catalogue
-from zoo.data.decode import ImageError
 
 LIMITS = "PNG, JPEG or WebP; at most 10 MB and 25 million pixels. It stays in the memory of this machine and is never stored."
 
@@ -16,12 +14,9 @@ LIMITS = "PNG, JPEG or WebP; at most 10 MB and 25 million pixels. It stays in th
 def picture() -> pictures.Picture:
     """An uploaded file, or else a sample. Raises ImageError for a file whose name is refused."""
     st.subheader("Picture")
-    try:
-        file = st.file_uploader("Your own picture", type=pictures.EXTENSIONS, key="upload", help=LIMITS)
-    except StreamlitAPIException:  # Streamlit refuses the name too; the browser does so first, therefore this file was forced on us
-        raise ImageError("that file is not read: wanted a PNG, JPEG or WebP picture; reload the page to go on") from None
+    file = st.file_uploader("Your own picture", type="image", key="upload", help=LIMITS)
     title = st.selectbox("Or a sample", pictures.titles(), key="sample", disabled=file is not None)
-    return pictures.sample(title) if file is None else pictures.Picture(file.name, file.getvalue())
+    return pictures.sample(title) if file is None else pictures.upload(file.name, file.getvalue())
 
 
 def model() -> models.Choice:

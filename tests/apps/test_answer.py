@@ -1,0 +1,109 @@
+"""What a page hands out lets anybody repeat the map; what it draws and says is right."""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from apps import explanation, models, pictures
+from apps.explanation import Answer, Question
+from apps.wording import literal, short
+from zoo import explain
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def answer(runs, monkeypatch) -> Answer:
+    monkeypatch.setenv("ZOO_RUNS", str(runs))
+    choice = models.runs()["micro_run"]
+    opened, picture = models.open_model(choice), pictures.sample("A cup of coffee")
+    image = pictures.pixels(picture)
+    seen = explanation.seen(image, opened)
+    question = Question("Grad-CAM++", 2, "stage1_pool")
+    chances = explanation.probabilities(choice, seen, opened)
+    return Answer(choice, opened, picture, question, image, seen, chances, explanation.heat(choice, seen, question, opened))
+
+
+def test_the_files_repeat_the_map(answer):
+    """From the two files alone, with the zoo's functions alone."""
+    facts = json.loads(answer.parameters(alpha=0.5, colormap="inferno"))
+    with np.load(io.BytesIO(answer.archive()), allow_pickle=False) as stored:
+        image, heat, chances = stored["image"], stored["heat"], stored["probabilities"]
+    method = getattr(explain, facts["question"]["method"])
+    again = method(answer.opened.predictor.model, image[None], facts["question"]["target"], layer=facts["question"]["layer"])[0]
+    np.testing.assert_array_equal(again, heat)
+    assert facts["answer"]["heat"] == [float(heat.min()), float(heat.max())]
+    assert facts["answer"]["probability"] == pytest.approx(float(chances[2]))
+    assert facts["question"]["class"] == answer.opened.predictor.classes[2]
+    assert facts["model"]["sha256"] is not None
+    assert facts["drawn"] == {"alpha": 0.5, "colormap": "inferno"}
+
+
+def test_the_command_is_one_that_the_terminal_takes(answer):
+    import shlex
+
+    from zoo.__main__ import parser
+
+    options = parser().parse_args(shlex.split(answer.command())[1:])
+    assert (options.method, options.target, options.layer) == ("gradcam_plus_plus", "2", "stage1_pool")
+    assert options.run_folder == answer.choice.folder
+
+
+@pytest.mark.parametrize(("place", "words"), [((1, 6), "upper right"), ((4, 4), "middle centre"), ((7, 0), "lower left")])
+def test_the_highest_place_is_told_in_words(place, words):
+    heat = np.zeros((8, 8), "float32")
+    heat[place] = 1
+    assert explanation.region(heat) == f"highest in the {words}"
+
+
+def test_colours_are_monotonous_in_lightness():
+    for name in explanation.COLORMAPS:
+        light = explanation.scale(name)[0].astype(float) @ [0.2126, 0.7152, 0.0722]
+        assert (np.diff(light) > -1).all(), name
+        assert light[-1] - light[0] > 100, name
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [((1, 1), (640, 640)), ((32, 32), (640, 640)), ((1000, 2000), (320, 640)), ((400, 500), (400, 500))]
+)
+def test_a_picture_is_shown_at_a_readable_size(shape, wanted):
+    assert pictures.shown(np.zeros((*shape, 3), "uint8")).shape[:2] == wanted
+
+
+def test_a_picture_survives_its_png(answer):
+    again = np.asarray(Image.open(io.BytesIO(pictures.png(answer.image))))
+    np.testing.assert_array_equal(again, answer.image)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(max_size=80))
+def test_markdown_shows_any_name_as_it_is(name):
+    """The oracle is a Markdown parser that knows nothing of us."""
+    markdown = pytest.importorskip("markdown_it", reason="needs markdown-it-py").MarkdownIt("commonmark")
+    tokens = markdown.parseInline(literal(name))
+    children = tokens[0].children if tokens else []
+    assert all(token.type in ("text", "text_special", "softbreak") for token in children)
+    assert "".join(token.content for token in children) == short(name)
+
+
+def test_the_server_is_closed_to_others():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["address"] == "127.0.0.1"
+    assert config["server"]["maxUploadSize"] == 10
+    assert config["server"]["enableXsrfProtection"] is True
+    assert config["server"]["enableCORS"] is True
+    assert config["browser"]["gatherUsageStats"] is False
+    assert config["client"]["showErrorDetails"] == "none"
+
+
+def test_no_page_writes_html():
+    assert not [path.name for path in (ROOT / "apps").glob("*.py") if "unsafe_allow" in path.read_text() or "st.html" in path.read_text()]
