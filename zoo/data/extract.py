@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _CHUNK = 1 << 20
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 _RATIO_FREE = 64 << 20  # below this many unpacked bytes a high ratio harms nobody
 
 
@@ -59,7 +60,9 @@ def extract(
 
     try:
         whole(folder, fill)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OverflowError) as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk speaks, not the archive
+            raise
         raise ArchiveError(f"{archive.name} is not a whole zip or tar archive ({error}); delete it and fetch it again") from error
     return folder
 
@@ -117,11 +120,14 @@ def _tar_members(archive: Path, limit: int):
         openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
         opener = next((opener for magic, opener in openers.items() if start.startswith(magic)), None)
         stream = opener(raw) if opener else raw
-        with tarfile.open(fileobj=_Capped(stream, [limit], archive), mode="r|") as opened:
+        capped = _Capped(stream, [limit], archive)
+        with tarfile.open(fileobj=capped, mode="r|") as opened:
             for info in opened:
                 if not (info.isreg() or info.isdir()) or info.issparse():
                     raise ArchiveError(f"{archive.name}: {info.name!r} is a link or device; refused")
                 yield info.name, info.isdir(), None if info.isdir() else opened.extractfile(info)
+        while capped.read():  # to the end, where the checksum of the compressed stream stands
+            pass
 
 
 def _safe(name: str, archive: Path) -> list[str]:

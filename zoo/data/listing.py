@@ -71,8 +71,8 @@ def scan(folder: str | os.PathLike) -> Listing:
 
 
 def natural(text: str) -> tuple:
-    """Sorting key that reads digits as numbers."""
-    return tuple((int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text) if part)
+    """Sorting key that reads digits as numbers and puts them before letters."""
+    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)
 
 
 def _has_splits(folders: list[Path]) -> bool:

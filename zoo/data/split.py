@@ -24,7 +24,7 @@ def stratified(
     fractions: {split: share}; positive, scaled to sum 1. Every split gets that share of each class, rounded, and at least one
                picture of it. Large groups can make it uneven.
     groups:    n hashable values; images of equal value (copies of one picture) stay in one split. A group with several labels
-               counts for that of its first image.
+               counts for the first image's.
     seed:      the same labels, groups and seed give the same splits.
     classes:   names for messages.
 
@@ -36,11 +36,11 @@ def stratified(
         raise ValueError(f"every split needs a share above 0, got {dict(fractions)}")
     labels = np.asarray(labels)
     members = _members(len(labels), groups)
-    of_class: dict[int, list[np.ndarray]] = {}
+    of_class: dict[int, list[np.ndarray]] = {int(label): [] for label in np.unique(labels)}
     for indices in members:
-        of_class.setdefault(int(labels[indices[0]]), []).append(indices)
+        of_class[int(labels[indices[0]])].append(indices)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for label, own in sorted(of_class.items()):
+    for label, own in of_class.items():
         if len(own) < len(names):
             called = repr(classes[label]) if classes is not None else str(label)
             raise ValueError(
