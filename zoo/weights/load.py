@@ -135,10 +135,9 @@ def load_weights(model, path: str | os.PathLike, skip: Iterable[str] = (), *, va
 def constants(model) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """(mean, std) of the model's first layer "normalise", one number per channel, or None when it has no such layer."""
     layer = next((layer for layer in model.layers if layer.name == "normalise"), None)
-    if layer is None or getattr(layer, "input_mean", None) is None:
+    if layer is None or not hasattr(layer, "std"):
         return None
-    mean, variance = (np.asarray(value, "float64").reshape(-1) for value in (layer.input_mean, layer.input_variance))
-    return tuple(mean.tolist()), tuple(np.sqrt(variance).tolist())
+    return tuple(map(float, layer.mean)), tuple(map(float, layer.std))
 
 
 def _local(variant: str, path: Path, top: bool, known: bool = True) -> Source:

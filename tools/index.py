@@ -1,0 +1,135 @@
+"""`python -m tools.index`: write zoo/index.json and the model table of the README from the registry.
+
+    python -m tools.index            write both
+    python -m tools.index --check    exit 1 when one of them is out of date
+    python -m tools.index --table    print the table
+
+Multiply-adds are counted from kernels and output shapes: a kernel is used once at every output position of a
+convolution, or once for every row of a dense layer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from zoo import atomic, catalogue
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+START, END = "<!-- models -->", "<!-- /models -->"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.index", description=__doc__.splitlines()[0])
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--check", action="store_true", help="compare only; exit 1 when something is out of date")
+    choice.add_argument("--table", action="store_true", help="print the Markdown table of the README")
+    options = parser.parse_args(arguments)
+    if options.table:
+        print(table())
+        return 0
+    wanted = {catalogue.INDEX: dump([entry(name) for name in _names()])}
+    if not options.check:
+        atomic.write(catalogue.INDEX, wanted[catalogue.INDEX])
+        catalogue._entries.cache_clear()
+    wanted[README] = with_table(README.read_text(encoding="utf-8"))
+    stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
+    if options.check:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date; run `python -m tools.index`", file=sys.stderr)
+        return int(bool(stale))
+    for path in stale:
+        atomic.write(path, wanted[path])
+    print(f"{len(_names())} models written to {catalogue.INDEX.relative_to(ROOT)}")
+    return 0
+
+
+def dump(entries: list[dict]) -> str:
+    """One line per model, so that a change shows as one line."""
+    return "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
+
+
+def entry(name: str) -> dict:
+    """What the index says of one row; builds the model."""
+    import keras
+
+    from zoo import registry
+
+    keras.backend.clear_session()
+    variant = registry.row(name)[1]
+    backbone = registry.build_backbone(name, input_shape=variant.input_shape)
+    pyramid = {level: list(output.shape[1:]) for level, output in backbone.output.items()}
+    model = registry.build_classifier(name)
+    return {**facts(name), "gmacs": float(f"{multiply_adds(model) / 1e9:.4g}"), "pyramid": pyramid}
+
+
+def facts(name: str) -> dict:
+    """The part of an entry that needs no model."""
+    from zoo import registry
+    from zoo.weights import records
+
+    module, variant = registry.row(name)
+    short, family = next((key, value) for key, value in registry.FAMILIES.items() if value.module == module.__name__)
+    fields = ("tag", "top", "licence", "trained_on", "top1", "top5", "bytes", "url")
+    return {
+        "name": name,
+        "family": short,
+        "parameters": variant.parameters,
+        "input_shape": list(variant.input_shape),
+        "minimum": variant.minimum,
+        "classes": variant.classes,
+        "output_strides": list(variant.output_strides),
+        "paper": family.paper,
+        "year": family.year,
+        "arxiv": family.arxiv,
+        "weights": [{field: getattr(record, field) for field in fields} for record in records(name)],
+    }
+
+
+def multiply_adds(model) -> int:
+    """Multiply-adds of all kernels of a built functional model with a fixed input size, for one image."""
+    return sum(_layer_multiply_adds(layer) for layer in model.layers)
+
+
+def _layer_multiply_adds(layer) -> int:
+    if hasattr(layer, "layers"):
+        return multiply_adds(layer)
+    kernels = [weight for weight in layer.weights if weight.path.rpartition("/")[2].endswith("kernel")]
+    if not kernels:
+        return 0
+    positions = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer on vectors
+    return sum(positions * math.prod(kernel.shape) for kernel in kernels)
+
+
+def table() -> str:
+    """The Markdown table between the markers of the README, from the index."""
+    lines = [
+        "| model | parameters | multiply-adds (10⁹) | input | weights | top-1 | licence of the weights |",
+        "|---|---:|---:|---|---|---:|---|",
+    ]
+    for model in catalogue.list_models():
+        top1 = next((f"{record['top1']:.1%}" for record in model.weights if record["top1"] is not None), "-")
+        cells = (f"`{model.name}`", f"{model.parameters:,}", f"{model.gmacs:.3g}", model.size, model.weights_text, top1, model.licence_text)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def with_table(text: str) -> str:
+    """The README with the table between its markers renewed; without markers it is returned as it is."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    return f"{before}{START}\n{table()}\n{END}{after}" if start and end else text
+
+
+def _names() -> list[str]:
+    from zoo import registry
+
+    return list(registry.rows())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
