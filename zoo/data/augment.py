@@ -124,8 +124,10 @@ class Augment:
         height, width = (tf.cast(side, tf.float32) for side in tf.unstack(tf.shape(images)[1:3]))
         zoom = tf.pow(1 + self.zoom, _signed(draws, _ZOOM))
         area = 1 - self.crop * draws[:, _AREA]
-        aspect = tf.sqrt(tf.pow(4 / 3, _signed(draws, _ASPECT))) if self.crop else 1.0
-        across, down = tf.minimum(tf.sqrt(area) * aspect, 1.0), tf.minimum(tf.sqrt(area) / aspect, 1.0)
+        side = tf.sqrt(area)
+        # Width over height of the cut between 3/4 and 4/3, and never so far that the cut would not fit into the image.
+        stretched = tf.clip_by_value(tf.pow(4 / 3, _signed(draws, _ASPECT) / 2), side, 1 / side)
+        across, down = side * stretched, side / stretched
         ones = tf.ones_like(zoom)
         mirror_x = tf.where(draws[:, _FLIP] < 0.5, -ones, ones) if self.flip else ones
         mirror_y = tf.where(draws[:, _FLOP] < 0.5, -ones, ones) if self.flip_vertical else ones

@@ -84,7 +84,7 @@ class Pipeline:
         def batch(indices, draws=None):
             images = load(indices)
             images = tf.cast(images, tf.float32) if augment is None else augment.apply(images, draws)
-            return tf.ensure_shape(images, (None, *self.size, 3)), tf.gather(labels, indices)
+            return images, tf.gather(labels, indices)
 
         epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max)
         return self._run(epochs.flat_map(epoch_batches), batch)
@@ -94,9 +94,7 @@ class Pipeline:
         _check_batch_size(batch_size)
         load, labels = self._loader, self._labels
         indices = tf.data.Dataset.range(len(self)).batch(batch_size)
-        dataset = self._run(
-            indices, lambda chosen: (tf.ensure_shape(tf.cast(load(chosen), tf.float32), (None, *self.size, 3)), tf.gather(labels, chosen))
-        )
+        dataset = self._run(indices, lambda chosen: (tf.cast(load(chosen), tf.float32), tf.gather(labels, chosen)))
         return dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size)))
 
     def pixels(self) -> np.ndarray:
@@ -121,10 +119,11 @@ class Pipeline:
             with tf.device("CPU:0"):
                 kept = tf.convert_to_tensor(self._pixels)
             return lambda indices: tf.gather(kept, indices)
-        if self.cache:
-            pixels = self._pixels
-            return lambda indices: tf.numpy_function(lambda chosen: np.asarray(pixels[chosen]), [indices], tf.uint8)
-        return lambda indices: tf.numpy_function(lambda chosen: np.stack([self._image(i) for i in chosen]), [indices], tf.uint8)
+
+        def read(chosen: np.ndarray) -> np.ndarray:
+            return np.asarray(self._pixels[chosen]) if self.cache else np.stack([self._image(index) for index in chosen])
+
+        return lambda indices: tf.ensure_shape(tf.numpy_function(read, [indices], tf.uint8), (None, *self.size, 3))
 
     @cached_property
     def _pixels(self) -> np.ndarray:
@@ -155,9 +154,8 @@ class Pipeline:
             return resize(_checked(item, index), self.size, self.how)
         try:
             return resize(self.examples.image(index), self.size, self.how)
-        except (ImageError, OSError) as error:
-            label = self.examples.labels[index]
-            raise ImageError(f"cannot use {item} (label {label}): {error}; remove it or load the folder with skip_bad") from error
+        except ImageError as error:
+            raise ImageError(f"{error.reason}; remove the file, or load the data with skip_bad", str(item)) from error
 
 
 def _permutation(count: int, seed: int, epoch):

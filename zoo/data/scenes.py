@@ -43,6 +43,8 @@ class Scenes:
     scale:      longer side of the main object as a fraction of the image, smallest and largest.
     contrast:   1 keeps an object's colours, 0 paints it in the mean colour of its surface; smallest and largest.
     rotation:   an object is turned by up to this many degrees.
+    cast:       colour cast of the surfaces: each channel is multiplied by up to 1 -+ cast. With much of it a surface is known
+                by its texture only, which makes the shortcut harder to take.
     """
 
     size: int = 96
@@ -57,6 +59,7 @@ class Scenes:
     scale: tuple[float, float] = (0.25, 0.6)
     contrast: tuple[float, float] = (0.6, 1.0)
     rotation: float = 20.0
+    cast: float = 0.06
 
     def __post_init__(self):
         if self.size < 16:
@@ -69,6 +72,8 @@ class Scenes:
             low, high = getattr(self, name)
             if not 0 < low <= high <= most:
                 raise ValueError(f"{name} must be (smallest, largest) with 0 < smallest <= largest <= {most}, got {(low, high)!r}")
+        if not 0 <= self.cast < 1:
+            raise ValueError(f"cast must lie in [0, 1), got {self.cast!r}")
         unknown = sorted(set(self.companions) - set(KINDS))
         if unknown or not self.companions:
             raise ValueError(f"companions must be some of {', '.join(KINDS)}, got {self.companions!r}")
@@ -160,7 +165,7 @@ def specify(index: int, config: Scenes, split: str) -> Scene:
     random = np.random.default_rng((config.seed, SPLITS.index(split), index))
     label = index % len(CLASSES)
     background = _background(CLASSES[label], config.bias if split != "counter" else 0.0, random)
-    backdrop = backgrounds.choose(background, random)
+    backdrop = backgrounds.choose(background, random, config.cast)
     contrast = float(random.uniform(*config.contrast))
     count = int(random.integers(config.objects[0], config.objects[1] + 1))
     objects = [_place(CLASSES[label], config.scale, config, random, [])]
