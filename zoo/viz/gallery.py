@@ -21,7 +21,7 @@ def images(images, titles: Sequence[object] | None = None, columns: int = 6) -> 
     """A grid of images (h, w, 3) in [0, 255], with a title above each. Raises ValueError when there are none."""
     shown = style.checked_images(images)
     _same_length(shown, titles, "titles")
-    board = _Board(shown, titles or [""] * len(shown), columns)
+    board = _Board(shown, [""] * len(shown) if titles is None else titles, columns)
     for index, image in enumerate(shown):
         board.place(index, image)
     return board.figure
@@ -90,8 +90,8 @@ def neighbours(
     ]
     columns = max(len(row) for row in table)
     labels = [""] * (len(table) * columns)
-    for index, row in enumerate(titles or []):
-        labels[index * columns : index * columns + len(row[:columns])] = row[:columns]
+    for index, row in enumerate([] if titles is None else titles):
+        labels[index * columns : index * columns + min(len(row), columns)] = list(row[:columns])
     board = _Board([image for row in table for image in row], labels, columns, rows=len(table))
     for index, row in enumerate(table):
         board.place(index * columns, row[0], frame=style.INK)
