@@ -13,12 +13,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
+import inspect
 import io
 import math
 import os
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from zoo import atomic
@@ -142,6 +143,36 @@ class Report:
         number = 1 + sum(isinstance(block, Picture) for block, _ in self._blocks)
         spoken = " ".join((alt or html.unescape(re.sub(r"<[^>]+>", "", inline_html(caption)))).split())
         return self._add(Picture(path, number, caption, spoken), f"**Figure {number}.** {inline_markdown(caption)}")
+
+    def lesson(self, step: Callable) -> Report:
+        """The docstring of a project's step: its first line is the heading, the rest the text of the section."""
+        if not step.__doc__:
+            raise ValueError(f"{step.__name__} has no docstring; it is the lesson's prose")
+        heading, _, prose = inspect.cleandoc(step.__doc__).partition("\n\n")
+        self.heading(heading.rstrip("."))
+        return self.text(prose) if prose else self
+
+    def promises(self, floors: Mapping[str, float | None], reached: Mapping[str, float]) -> list[str]:
+        """A section that holds what a run reached against what was promised; returns one sentence for each broken promise.
+
+        floors: the least value of each number; None promises nothing. A promised number that was not reached at all is broken.
+        """
+        rows, broken = [], []
+        for name, floor in floors.items():
+            if floor is None:
+                continue
+            value = reached.get(name)
+            kept = value is not None and value >= floor
+            rows.append([name, floor, value, "kept" if kept else "broken"])
+            if not kept:
+                broken.append(f"{name} is {cell(value)}, promised was at least {cell(floor)}")
+        self.heading("What was promised")
+        if not rows:
+            self.text("This kind of data carries no promise: the numbers above are what they are.")
+            return broken
+        self.table(["number", "at least", "this run", "promise"], rows)
+        self.note("; ".join(broken) + "." if broken else "Every promise of this run was kept.", "fail" if broken else "pass")
+        return broken
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Write report.md and report.html into `folder`, atomically, and return the path of report.html."""
