@@ -19,6 +19,7 @@ from keras import layers
 
 from zoo.backbones.variant import Variant
 from zoo.heads.classify import classify, deepest, pool
+from zoo.layers import Standardise
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,13 @@ def build_classifier(
 def normalise(image, mean, std):
     """The first layer of every model: (image - mean) / std per channel, computed in float32 under every precision policy.
 
-    A one-channel image given to an RGB model is repeated three times first, so that it scores exactly as the same
-    picture stored as RGB. For other channel counts the constants are averaged over the published channels.
+    A one-channel image given to an RGB model is repeated three times, so that it scores exactly as the same picture
+    stored as RGB. For other channel counts the constants are averaged over the published channels.
     """
     channels = image.shape[-1]
-    if channels == 1 and len(mean) == 3:
-        image = layers.Concatenate(dtype=keras.backend.floatx(), name="gray_to_rgb")([image, image, image])
-    elif channels != len(mean):
+    if channels not in (1, len(mean)):
         mean, std = (float(np.mean(mean)),) * channels, (float(np.mean(std)),) * channels
-    return layers.Normalization(mean=list(mean), variance=[s * s for s in std], dtype=keras.backend.floatx(), name="normalise")(image)
+    return Standardise(mean, std, dtype=keras.backend.floatx(), name="normalise")(image)
 
 
 def _changed(name: str, changes: Mapping | None) -> tuple[ModuleType, Variant]:

@@ -5,7 +5,7 @@ Importing this package registers them all, which `keras.saving.load_model` needs
 
 from zoo.layers.activation import scaled_tanh
 from zoo.layers.convolution import GroupedConv2D, PartialConv2D
-from zoo.layers.normalisation import LocalResponseNormalisation
+from zoo.layers.normalisation import LocalResponseNormalisation, Standardise
 from zoo.layers.pooling import AdaptiveAveragePooling, TrainableSubsampling
 from zoo.layers.radial_basis import RadialBasis
 
@@ -15,6 +15,7 @@ __all__ = [
     "LocalResponseNormalisation",
     "PartialConv2D",
     "RadialBasis",
+    "Standardise",
     "TrainableSubsampling",
     "scaled_tanh",
 ]

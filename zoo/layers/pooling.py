@@ -20,9 +20,9 @@ class AdaptiveAveragePooling(keras.Layer):
         self.size = size
 
     def call(self, x):
-        height, width = ops.shape(x)[1:3]
-        x = ops.einsum("jw,bhwc->bhjc", self._shares(width), x)
-        return ops.einsum("ih,bhjc->bijc", self._shares(height), x)
+        height, width, channels = ops.shape(x)[1:]
+        x = ops.matmul(self._shares(height), ops.reshape(x, (-1, height, width * channels)))  # (b, size, w c); einsum breaks LiteRT
+        return ops.matmul(self._shares(width), ops.reshape(x, (-1, self.size, width, channels)))
 
     def _shares(self, length):
         """(size, length): the share of every pixel in every bin; rows sum to 1."""
