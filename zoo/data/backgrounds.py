@@ -53,7 +53,7 @@ class Backdrop:
 
 def choose(name: str, random: np.random.Generator, cast: float = 0.06) -> Backdrop:
     """A random piece of the surface `name`; its light varies by 15 % and each colour channel by up to the fraction `cast` more."""
-    left, top, side, light = random.random(4)
+    left, top, side, light = random.random(4).tolist()
     gain = (0.85 + 0.3 * light) * random.uniform(1 - cast, 1 + cast, 3)
     turn = int(random.integers(4)) if SURFACES[name].turns else 0
     return Backdrop(name, left, top, 0.4 + 0.5 * side, bool(random.integers(2)), turn, tuple(gain.tolist()))
