@@ -158,6 +158,27 @@ def classification(config: Scenes | None = None) -> Dataset:
     return Dataset("scenes", "generated", CLASSES, splits, notes)
 
 
+def moved(config: Scenes, split: str = "test") -> Examples:
+    """The scenes of `split` with their objects untouched and another class' home surface underneath: the experiment on one cause.
+
+    Attributes: "background" (the new surface), "home" (int64, the class that is at home there, never the label) and "mask"
+    (bool (n, h, w), the visible pixels of the main object).
+    """
+    images, columns = [], {"background": [], "home": [], "mask": []}
+    labels = np.empty(getattr(config, split), np.int64)
+    for index in range(len(labels)):
+        scene = specify(index, config, split)
+        random = np.random.default_rng((config.seed, SPLITS.index(split), index, 1))
+        home = int(random.choice([c for c, kind in enumerate(CLASSES) if c != scene.label and HOME[kind] != scene.background]))
+        surface = HOME[CLASSES[home]]
+        rendered = render(replace(scene, background=surface, backdrop=backgrounds.choose(surface, random)), config.size)
+        images.append(rendered.image)
+        labels[index] = scene.label
+        for name, value in (("background", surface), ("home", home), ("mask", rendered.masks[-1])):
+            columns[name].append(value)
+    return Examples(np.stack(images), labels, {name: np.array(column) for name, column in columns.items()})
+
+
 def specify(index: int, config: Scenes, split: str) -> Scene:
     """Scene `index` of a split: a pure function of its arguments; `size` and the numbers of images change nothing."""
     if split not in SPLITS:
