@@ -6,6 +6,7 @@ TFDS downloads and verifies; we take the stored bytes and decode them with the z
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def _builder(name: str, data_dir):
         raise ValueError(
             f"TensorFlow Datasets has no set called {name!r}; its sets: https://www.tensorflow.org/datasets/catalog"
         ) from error
-    except (AssertionError, ValueError) as error:  # a version or configuration that does not exist
+    except (AssertionError, ValueError, RuntimeError) as error:  # a version or configuration that does not exist, or a broken builder
         raise ValueError(f"TensorFlow Datasets cannot open {name!r}: {' '.join(str(error).split())[:300]}") from error
 
 
@@ -168,7 +169,7 @@ def _decoded_bytes(builder, given: dict[str, str], picture: str, label: str) -> 
     if height and width:
         return count * height * width * 3
     sizes = []
-    for data, _ in _stored(builder, f"{given['train']}[:32]", picture, label):
+    for data, _ in itertools.islice(_stored(builder, given["train"], picture, label), 32):
         with contextlib.suppress(ImageError):
             sizes.append(decode(data, limits=OWN_FILE).size)
     return int(count * np.mean(sizes)) if sizes else 0
@@ -235,7 +236,7 @@ def _divide(read: dict[str, _Part], seed: int, classes) -> tuple[dict[str, Examp
 
 
 def _licence(info) -> str:
-    found = info.redistribution_info.license if info.redistribution_info else ""
+    found = " ".join(info.redistribution_info.license.split())[:200]
     return found or "not stated by TensorFlow Datasets, see the home page " + (info.homepage or "of the set")
 
 
