@@ -23,15 +23,15 @@ def _line():
 
 @pytest.mark.backend
 @pytest.mark.parametrize("x", [0.5, 3.0])
-def test_diverges_where_two_over_l_says(x):
-    """Gradient descent multiplies the error by 1 - rate L, so the loss falls exactly while rate < 2 / L."""
+def test_follows_the_closed_form_and_diverges_where_the_curvature_says(x):
+    """Every loss of the sweep equals the recursion of SGD with Nesterov momentum m on a parabola of curvature L.
+
+    At a constant rate that recursion is stable below (2 + 2 m) / (L (1 + 2 m)), which is 2 / L without momentum.
+    """
     curvature = 2 * x * x
     data = tuple((np.full((4, 1, 1, 1), x, "float32"), np.full((4, 1), 5.0, "float32")) for _ in range(2))
-    recipe = Recipe(optimizer="adam", weight_decay=0.0, batch_size=4)
-    sgd = dataclasses.replace(recipe, optimizer="sgd")
-    plain = type("Plain", (), {})  # plain gradient descent: the recipe's SGD has momentum, which moves the border
-    del plain
-    sweep = find_learning_rate(_line(), data, sgd, low=1e-3 / curvature, high=100 / curvature, steps=60, loss="mse")
+    recipe = Recipe(optimizer="sgd", weight_decay=0.0, batch_size=4)
+    sweep = find_learning_rate(_line(), data, recipe, low=1e-3 / curvature, high=100 / curvature, steps=60, loss="mse")
     # Nesterov momentum in the form Keras documents: v = m v - r g; w = w + m v - r g.
     w, v, wanted = 0.0, 0.0, []
     for rate in sweep.rates:
@@ -41,7 +41,6 @@ def test_diverges_where_two_over_l_says(x):
         w = w + 0.9 * v - rate * gradient
     # float32 steps, and the error passes zero: compare where the loss is not lost in rounding.
     np.testing.assert_allclose(sweep.losses, wanted, rtol=2e-2, atol=1e-4 * wanted[0])
-    # Momentum m = 0.9 keeps the parabola stable up to rate = (2 + 2 m) / (L (1 + 2 m)).
     border = (2 + 2 * 0.9) / (curvature * (1 + 2 * 0.9))
     assert sweep.diverged
     assert sweep.rates[-1] > border

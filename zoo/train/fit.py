@@ -99,7 +99,7 @@ def fit(
             checkpoint.restore(model, stored[0])
             for callback, state in zip(keeper.others, stored[1]["callbacks"], strict=True):
                 callback.load_state(state)
-        repair_history(run.history, rows)
+        repair_history(run.history, rows, stored is not None)
         if stored is None:
             keeper.save()
         if not finished:

@@ -70,22 +70,20 @@ def write_history(path: Path, rows: list[dict]) -> None:
     atomic.write(path, text.getvalue())
 
 
-def repair_history(path: Path, rows: list[dict]) -> None:
+def repair_history(path: Path, rows: list[dict], resumed: bool) -> None:
     """Make the file agree with the checkpoint's rows: a torn row, or a row whose epoch is done again, goes; a missing one comes back.
 
-    A file that holds epochs while no checkpoint is left is not overwritten: it is set aside under a new name, with a warning.
+    A file that holds epochs where nothing can be `resumed` is not overwritten: it is set aside under a new name, with a warning.
     """
-    if not rows:
-        if path.exists() and path.read_text(errors="replace").count("\n") > 1:
-            aside = next(name for number in range(1, 10_000) if not (name := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists())
-            path.replace(aside)
-            warnings.warn(
-                f"{path} holds epochs of which no checkpoint is left; it is kept as {aside.name} and training starts at epoch 1",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return
-    write_history(path, rows)
+    if rows:
+        write_history(path, rows)
+    elif resumed:
+        path.unlink(missing_ok=True)  # killed in the first epoch, which is done again
+    elif path.exists() and path.read_text(errors="replace").count("\n") > 1:
+        aside = next(name for number in range(1, 10_000) if not (name := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists())
+        path.replace(aside)
+        message = f"{path} holds epochs of which no checkpoint is left; it is kept as {aside.name} and training starts at epoch 1"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _score(row: dict, monitor: str) -> tuple[float, float]:
