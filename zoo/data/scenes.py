@@ -171,7 +171,7 @@ def moved(config: Scenes, split: str = "test") -> Examples:
         random = np.random.default_rng((config.seed, SPLITS.index(split), index, 1))
         home = int(random.choice([c for c, kind in enumerate(CLASSES) if c != scene.label and HOME[kind] != scene.background]))
         surface = HOME[CLASSES[home]]
-        rendered = render(replace(scene, background=surface, backdrop=backgrounds.choose(surface, random)), config.size)
+        rendered = render(replace(scene, background=surface, backdrop=backgrounds.choose(surface, random, config.cast)), config.size)
         images.append(rendered.image)
         labels[index] = scene.label
         for name, value in (("background", surface), ("home", home), ("mask", rendered.masks[-1])):
