@@ -95,7 +95,7 @@ def test_one_place_is_refused(images):
     x = layers.Conv2D(4, 3, strides=16, padding="same", name="last")(inputs)
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
     for layer in (None, "last"):
-        with pytest.raises(ValueError, match=r"'last'.*1x1|1x1.*|\(5, 1, 1, 4\)"):
+        with pytest.raises(ValueError, match="map of 'last' is 1x1"):
             explain.gradcam(model, images, 0, layer)
 
 

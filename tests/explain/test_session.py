@@ -70,12 +70,12 @@ def test_model_is_freed(images):
     model = keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))))
     explain.gradcam(model, images, 0, relu=False)
     explain.saliency(model, images, 0)
-    gone, remembered = weakref.ref(model), len(session._MEMORIES)
+    gone, memory = weakref.ref(model), weakref.ref(session._MEMORIES[model])
     del model, image
     keras.backend.clear_session()
     gc.collect()
     assert gone() is None
-    assert len(session._MEMORIES) == remembered - 1
+    assert memory() is None
 
 
 def test_sequential_that_grows_is_explained_anew(images):

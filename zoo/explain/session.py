@@ -68,7 +68,7 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
 
                     with tapped(operation(), place.call, keep):
                         value = scored(images, indices)
-                    return value, _checked_map(maps[0], operation())
+                    return value, maps[0]
 
                 (_, maps), gradients = tapped_value_and_grad(score)(images, indices)
                 return reduce(_float32(maps), _float32(gradients))
@@ -76,7 +76,12 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
             return heat
 
         key = (reduce, id(place.operation), place.call)
-        return _run(_compiled(memory, model, key, target, batch, build), batch, indices, batch_size), batch
+        found = _run(_compiled(memory, model, key, target, batch, build), batch, indices, batch_size)
+    if found.shape[1:] == (1, 1):
+        raise ValueError(
+            f"the map of {place.operation.name!r} is 1x1: with one place only it cannot say where; choose an earlier layer or larger images"
+        )
+    return found, batch
 
 
 def image_gradients(model, images, target, batch_size: int, reduce: Callable) -> np.ndarray:
@@ -114,7 +119,7 @@ def maps_of(model, images, layer, batch_size: int) -> np.ndarray:
 
             with tapped(operation(), place.call, keep):
                 owner()(images, training=False)
-            return _float32(_checked_map(found[0], operation()))
+            return _float32(found[0])
 
         compiled = _kept(memory, model, ("maps", id(place.operation), place.call), lambda: jit(maps, model.variables))
         return _run(compiled, batch, np.zeros(length(batch), np.int32), batch_size)
@@ -229,14 +234,6 @@ def _run(compiled, batch, indices: np.ndarray, batch_size: int) -> np.ndarray:
         part = compiled(_tensors(images), ops.convert_to_tensor(wanted, dtype="int32"))
         parts.append(ops.convert_to_numpy(part)[: rows.stop - rows.start])
     return np.concatenate(parts)
-
-
-def _checked_map(maps, operation):
-    if maps.shape[1:3] == (1, 1):
-        raise ValueError(
-            f"the map of {operation.name!r} is 1x1: one place only, it cannot say where; choose an earlier layer or a larger image"
-        )
-    return maps
 
 
 def _float32(x):

@@ -70,7 +70,7 @@ def tapped(operation, call: int, tap: Callable) -> Iterator[None]:
     """Within the block, the map of call number `call` (from 0) of `operation` goes through `tap(map) -> map`.
 
     The map is the operation's output (b, h, w, c). An operation that ends the space (a global pooling, a flatten) has none:
-    then it is its input.
+    then it is its input. A convolution that gives 1x1 keeps its own.
     """
     seen = 0
 
@@ -80,10 +80,11 @@ def tapped(operation, call: int, tap: Callable) -> Iterator[None]:
         seen += 1
         if seen - 1 != call:
             return output
-        if is_map(output):
-            return tap(output)
-        if args and is_map(args[0]):
+        collapses = len(getattr(output, "shape", ())) != 4 or not getattr(operation, "weights", None)
+        if not is_map(output) and collapses and args and is_map(args[0]):
             return original(tap(args[0]), *args[1:], **kwargs)
+        if len(getattr(output, "shape", ())) == 4:
+            return tap(output)
         raise ValueError(f"the layer {operation.name!r} gives {described(output)}, wanted one map (b, h, w, c); choose another layer")
 
     with substituted(operation, method(operation), replacement):
