@@ -25,7 +25,7 @@ from pathlib import Path
 from zoo import atomic
 from zoo.markup import html_blocks, inline_html, inline_markdown, markdown_blocks, plain_markdown
 
-_NUMBER = re.compile(r"[-+−±]?\d[\d,.]*(e[-+]?\d+)?( ?[±–-] ?\d[\d,.]*)?( ?(%|s|ms|min|h|px|[kMGT]i?B|[kMG]))?|–|")
+_NUMBER = re.compile(r"[-+−±]? ?\d[\d,.]*(e[-+]?\d+)?( ?[±–-] ?\d[\d,.]*)?( ?(%|s|ms|min|h|px|[kMGT]i?B|[kMG]))?|–|")
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _KINDS = {"note": "Note", "pass": "Expectation met", "fail": "Expectation not met"}
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -86,6 +86,8 @@ class Report:
         label, asked = "Predict before you look", inline_html(" ".join(text.split()))
         summary = f'<summary><span class="kind">{label}</span>{asked}</summary>'
         page = f'<details class="question">{summary}<div>{html_blocks(answer)}</div></details>'
+        # A summary is HTML inside Markdown: a bracket must not begin a link there.
+        asked = asked.replace("[", "&#91;")
         markdown = f"<details><summary><b>{label}:</b> {asked}</summary>\n\n{markdown_blocks(answer)}\n\n</details>"
         return self._add(page, markdown)
 

@@ -141,10 +141,8 @@ def test_a_step_is_its_source_with_its_helpers_then_its_call(root):
     assert [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)] == ["look_at_the_data", "_picture", "_shade"]
     assert "Every number is shown" not in source
     assert source.startswith('def look_at_the_data(run, config):\n    run.figure("numbers"')
-    assert (
-        found["judge-source"]
-        == 'def judge(run, numbers):\n    run.metric(mean=numbers.mean(), lesson=look_at_the_data.__doc__)\n\n\njudge.__doc__ = prose("judge")'
-    )
+    body = "    run.metric(mean=numbers.mean(), lesson=look_at_the_data.__doc__)"
+    assert found["judge-source"] == f'def judge(run, numbers):\n{body}\n\n\njudge.__doc__ = prose("judge")'
     calls = [text for name, text in found.items() if name.startswith("call")]
     assert calls == [
         'run = Run.open(config.folder, dataclasses.asdict(config), name="tiny")\nshow(run)',
