@@ -137,7 +137,8 @@ def _download(address: str, target: Path, digest: str, size: int | None, limit: 
         if size is not None and count != size:
             raise DownloadError(f"{address} ended after {count:,} of {size:,} bytes; run again, the connection may have been cut")
         if got != digest:
-            page = part.open("rb").read(256).lstrip()[:1] == b"<"
+            with part.open("rb") as file:
+                page = file.read(256).lstrip()[:1] == b"<"
             cause = (
                 "the server sent a web page instead of the file (a login or error page?)"
                 if page
