@@ -20,7 +20,7 @@ def main() -> None:
         st.caption("Everything runs on this machine.")
     try:
         with above:
-            picture = side_bar.picture()
+            picture = side_bar.picture(choice.scenes)
         image = pictures.pixels(picture)
         opened = models.open_model(choice)
         seen = explanation.seen(image, opened)
@@ -98,7 +98,9 @@ def top_five(answer: Answer) -> None:
     for index in (-answer.chances).argsort(kind="stable")[:5]:
         chance = float(answer.chances[index])
         st.progress(min(max(chance, 0.0), 1.0), text=f"{literal(answer.opened.predictor.classes[index])}: {chance:.1%}")
-    st.caption(literal(f"{answer.choice.name}: {answer.opened.predictor.note}", 200))
+    classes = len(answer.opened.predictor.classes)
+    st.caption(f"{literal(answer.choice.name)}: {literal(answer.opened.predictor.note, 200)}.")
+    st.caption(f"It has to choose among its {classes} classes, also for a picture of none of them.")
 
 
 def how_to_read(answer: Answer) -> None:

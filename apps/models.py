@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Choice:
     name:    of the run folder, or of the row of the zoo.
     folder:  of the run.
     weights: published tag of a row; None is random weights.
+    scenes:  whether the run was trained on the embedded generator, so that a scene is the picture to begin with.
     stamp:   when the run's model was written, in ns: a run that was trained again is opened again.
     """
 
@@ -37,6 +39,7 @@ class Choice:
     name: str
     folder: str = ""
     weights: str | None = None
+    scenes: bool = False
     stamp: int = 0
 
     @property
@@ -65,7 +68,10 @@ def runs() -> dict[str, Choice]:
     """The finished runs by name, the newest first. Empty where nothing has been trained yet."""
     root = runs_folder()
     folders = [root] if _finished(root) else sorted(filter(_finished, root.iterdir())) if root.is_dir() else []
-    found = [Choice("run", path.resolve().name, str(path), stamp=(path / FILES[0]).stat().st_mtime_ns) for path in folders]
+    found = [
+        Choice("run", path.resolve().name, str(path), scenes=_on_scenes(path), stamp=(path / FILES[0]).stat().st_mtime_ns)
+        for path in folders
+    ]
     return {choice.name: choice for choice in sorted(found, key=lambda choice: -choice.stamp)}
 
 
@@ -122,3 +128,10 @@ def _opened(predictor: predict.Predictor, digest: str | None) -> Opened:
 
 def _finished(folder: Path) -> bool:
     return all((folder / name).is_file() for name in FILES)
+
+
+def _on_scenes(folder: Path) -> bool:
+    try:
+        return json.loads((folder / predict.LABELS).read_text())["trained_on"].startswith("scenes")
+    except (ValueError, KeyError, TypeError, AttributeError):  # damaged: `open_model` says so when it is asked for
+        return False

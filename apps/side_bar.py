@@ -11,11 +11,13 @@ from zoo import catalogue
 LIMITS = "PNG, JPEG or WebP; at most 10 MB and 25 million pixels. It stays in the memory of this machine and is never stored."
 
 
-def picture() -> pictures.Picture:
-    """An uploaded file, or else a sample. Raises ImageError for a file whose name is refused."""
+def picture(scene: bool) -> pictures.Picture:
+    """An uploaded file, or else a sample, a generated `scene` first or a photograph. Raises ImageError for a refused name."""
     st.subheader("Picture")
     file = st.file_uploader("Your own picture", type="image", key="upload", help=LIMITS)
-    title = st.selectbox("Or a sample", pictures.titles(), key="sample", disabled=file is not None)
+    titles = pictures.titles()
+    first = len(pictures.PHOTOGRAPHS) if scene else 0
+    title = st.selectbox("Or a sample", titles, index=first, key=f"sample-{scene}", disabled=file is not None)
     return pictures.sample(title) if file is None else pictures.upload(file.name, file.getvalue())
 
 

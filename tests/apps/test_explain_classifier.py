@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps import explanation, models, pictures
 from tests.apps.conftest import CLASSES
-from zoo import explain
+from zoo import catalogue, explain
 from zoo.weights import cache
 from zoo.weights.record import Record
 
@@ -235,6 +236,15 @@ def test_a_run_that_is_not_finished_is_not_offered(runs, tmp_path, monkeypatch):
     assert list(models.runs()) == ["micro_run"]
 
 
+def test_a_run_trained_on_scenes_begins_with_a_scene(runs, tmp_path, monkeypatch):
+    from zoo import predict
+
+    shutil.copytree(runs / "micro_run", tmp_path / "on_scenes")
+    predict.save_labels(tmp_path / "on_scenes", CLASSES, (32, 32), trained_on="scenes")
+    monkeypatch.setenv("ZOO_RUNS", str(tmp_path))
+    assert box(opened(), "Or a sample").value == "A generated scene"
+
+
 def test_a_damaged_run_says_what_to_do(runs, tmp_path, monkeypatch):
     shutil.copytree(runs / "micro_run", tmp_path / "torn")
     whole = (tmp_path / "torn" / "model.keras").read_bytes()
@@ -258,12 +268,20 @@ def test_a_run_whose_names_do_not_fit_its_model_is_refused(runs, tmp_path, monke
 def test_without_a_run_the_page_tells_how_to_get_one_and_says_that_weights_are_random():
     page = opened()
     assert "make demo" in page.info[0].value
-    checked(box(page, "Architecture").set_value("small_cnn_micro").run())
+    assert box(page, "Architecture").options == [entry.name for entry in catalogue.list_models()]
     assert "Random weights: the map means nothing" in page.warning[0].value
     assert len(images(page)) == 4
     assert len(bars(page)) == 5
 
 
+@pytest.fixture
+def micro_row(monkeypatch):
+    """The catalogue does not list the rows for tests."""
+    rows = [SimpleNamespace(name=name) for name in ("small_cnn", "small_cnn_micro")]
+    monkeypatch.setattr(catalogue, "list_models", lambda: rows)
+
+
+@pytest.mark.usefixtures("micro_row")
 def test_a_row_of_the_zoo_beside_a_run(page):
     checked(buttons(page, "Where from").set_value("Model of the zoo").run())
     checked(box(page, "Architecture").set_value("small_cnn_micro").run())
@@ -283,7 +301,7 @@ RECORD = Record(
 
 
 @pytest.fixture
-def published(no_runs, tmp_path, monkeypatch):
+def published(no_runs, micro_row, tmp_path, monkeypatch):
     """The micro row has published weights; asking for them is recorded, not done."""
     asked = []
 
