@@ -65,6 +65,14 @@ def test_environment_says_where_it_ran_and_records_resumes(tmp_path):
     assert {key: value for key, value in resumed.items() if key != "resumed"} == environment
 
 
+def test_a_resume_elsewhere_says_what_changed(tmp_path, monkeypatch):
+    run = Run.open(tmp_path / "run", {}, name="x")
+    monkeypatch.setattr("zoo.run.platform.python_version", lambda: "9.9.9")
+    (resumed,) = Run.open(run.folder, {}, name="x").environment["resumed"]
+    assert sorted(resumed) == ["date", "python"]
+    assert resumed["python"] == "9.9.9"
+
+
 def test_opening_a_run_imports_no_framework(tmp_path):
     code = f"""
 import sys
