@@ -4,14 +4,24 @@ A randomly initialised deep network is a bad witness: its signal may be dead, so
 may amplify rounding, so that nothing does. So kernels are drawn as He et al. do, gains and shifts are spread out, and the moving
 statistics are measured on smooth images; then everything is compared in float64 (`difference`, in units of what the output
 says about the image).
+
+torch must not be imported after TensorFlow in one process, so torch's side of a comparison is a script of its own: `torch_case`
+runs `python -m tests.references` and hands back the weight file and the numbers.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def torchvision():
@@ -89,12 +99,30 @@ def randomise_torch(model, images: np.ndarray, seed: int = 0):
     return model.eval()
 
 
-def run_torch(model, images: np.ndarray) -> np.ndarray:
-    """(b, h, w, 3) -> the model's output."""
-    import torch
+def torch_case(folder: Path, model: str, sizes, *, library: str = "torchvision", options: dict | None = None) -> dict[str, np.ndarray]:
+    """Run `main` in its own process: arrays "out_HxW" for `images_for` each size, and after one training step at the first size
+    "train_out", "grad:NAME" and "state:NAME"; the weights as the library publishes them are in folder / "weights.safetensors".
+    """
+    for needed in ("torch", "torchvision", library):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed: make test-backends installs it")
+    case = {"library": library, "model": model, "options": options or {}, "sizes": sizes, "folder": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.references", json.dumps(case)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(folder / "answers.npz", allow_pickle=False) as file:
+        return dict(file)
 
-    with torch.no_grad():
-        return model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+
+def images_for(size) -> np.ndarray:
+    """The images that both sides of a comparison see at (height, width)."""
+    return smooth_images(3, *size, seed=1)
+
+
+def probe(shape) -> np.ndarray:
+    """Fixed random numbers: sum(output * probe) is the loss whose gradients are compared."""
+    return np.random.default_rng(2).normal(size=shape)
 
 
 def randomise_keras(model, images: np.ndarray, seed: int = 0):
@@ -119,3 +147,39 @@ def randomise_keras(model, images: np.ndarray, seed: int = 0):
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
     return model
+
+
+def main(case: dict) -> None:
+    """torch's side of `torch_case`."""
+    vision = torchvision()
+    import torch
+    from safetensors.torch import save_file
+
+    mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
+    torch.set_num_threads(2)
+    if case["library"] == "timm":
+        model = timm().create_model(case["model"], pretrained=False, **case["options"])
+    else:
+        model = vision.models.get_model(case["model"], weights=None, **case["options"])
+    sizes = [tuple(size) for size in case["sizes"]]
+    tensors = {size: torch.from_numpy(((images_for(size) - mean) / std).transpose(0, 3, 1, 2).copy()) for size in sizes}
+    model = randomise_torch(model, (smooth_images(4, *sizes[0]) - mean) / std)
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, Path(case["folder"], "weights.safetensors"))
+    answers = {}
+    with torch.no_grad():
+        for (height, width), tensor in tensors.items():
+            answers[f"out_{height}x{width}"] = model(tensor).numpy()
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    out = model(tensors[sizes[0]])
+    (out * torch.from_numpy(probe(out.shape))).sum().backward()
+    answers["train_out"] = out.detach().numpy()
+    answers |= {f"grad:{name}": parameter.grad.numpy() for name, parameter in model.named_parameters()}
+    answers |= {f"state:{name}": value.numpy() for name, value in model.named_buffers()}
+    np.savez(Path(case["folder"], "answers.npz"), **answers)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

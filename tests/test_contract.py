@@ -109,11 +109,8 @@ def test_pyramid(name):
 @pytest.mark.parametrize("pooling", ["average", "max"])
 def test_backbone_with_pooling_is_a_vector(name, pooling):
     model = registry.build_backbone(name, pooling=pooling)
-    assert model.output_shape == (None, registry.build_backbone(name).output_shape[_last(name)][-1])
-
-
-def _last(name: str) -> str:
-    return list(registry.build_backbone(name).output)[-1]
+    deepest = list(registry.build_backbone(name).output.values())[-1]
+    assert model.output.shape == (None, deepest.shape[-1])
 
 
 # --- sizes and channels

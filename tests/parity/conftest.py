@@ -1,0 +1,14 @@
+"""Parity is judged in float64: at float32, rounding hides what a wrong border changes at its edge."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def float64():
+    """floatx and the dtype policy, which Keras keeps apart; the suite's conftest restores both."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
