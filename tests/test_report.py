@@ -216,6 +216,12 @@ def test_figures_are_inside_the_page_and_linked_from_the_text(tmp_path, png):
     assert "![only noise](figures/a%20b%281%29.png)\n\n**Figure 2.** Noise" in markdown
 
 
+def test_a_figure_that_says_its_resolution_is_shown_at_its_size_on_paper(tmp_path):
+    Image.new("RGB", (300, 150)).save(tmp_path / "a.png", dpi=(150, 150))
+    page, _ = written(Report("t").figure(tmp_path / "a.png", "a"), tmp_path)
+    assert (page.all("img")[0]["width"], page.all("img")[0]["height"]) == ("200", "100")
+
+
 def test_large_figures_are_made_smaller_and_stay_true(tmp_path):
     height, width = np.mgrid[:900, :2400]
     pixels = np.stack([height % 256, width % 256, (height + width) % 256], axis=-1).astype(np.uint8)

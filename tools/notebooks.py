@@ -132,7 +132,7 @@ class Project:
         first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
         while first > 1 and self.lines[first - 2].startswith("#"):
             first -= 1
-        kept = list(range(first, node.end_lineno + 1))
+        kept = list(range(first, _end(node) + 1))
         if (
             not docstring
             and isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -140,16 +140,15 @@ class Project:
             and len(node.body) > 1
         ):
             text = node.body[0]
-            kept = [line for line in kept if not text.lineno <= line <= text.end_lineno]
-            while not self.lines[text.end_lineno].strip() and text.end_lineno + 1 in kept:
-                kept.remove(text.end_lineno + 1)
-                break
+            kept = [line for line in kept if not text.lineno <= line <= _end(text)]
+            if not self.lines[_end(text)].strip():
+                kept.remove(_end(text) + 1)
         return "\n".join(self.lines[line - 1] for line in kept)
 
 
 def notebook(project: Project) -> dict:
     """The notebook of a project as nbformat 4.5 JSON."""
-    cells = [
+    cells: list[dict] = [
         {"cell_type": kind, "id": f"{index:03d}-{slug}"[:64], "metadata": {}, "source": text.strip("\n").splitlines(keepends=True)}
         | ({"execution_count": None, "outputs": []} if kind == "code" else {})
         for index, (kind, slug, text) in enumerate(_cells(project))
@@ -207,13 +206,13 @@ def _road(project: Project, main: ast.FunctionDef, defined: set[str]) -> Iterato
     body, last = main.body, main.lineno
     if ast.get_docstring(main) is not None:
         yield "markdown", "road", f"## The road\n\n{_prose(ast.get_docstring(main))}"
-        body, last = body[1:], body[0].end_lineno
+        body, last = body[1:], _end(body[0])
     else:
         last = body[0].lineno - 1
     running = False
     for node in body:
-        text = inspect.cleandoc("\n".join(project.lines[last : node.end_lineno]))
-        last = node.end_lineno
+        text = inspect.cleandoc("\n".join(project.lines[last : _end(node)]))
+        last = _end(node)
         if isinstance(node, ast.Return):
             if node.value is None or isinstance(node.value, ast.Name):
                 continue
@@ -257,6 +256,11 @@ def _prose(docstring: str | None) -> str:
             fact = False
             lines.append(line.rstrip())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _end(node: ast.stmt) -> int:
+    """The last line of a statement; ast leaves it open only for nodes that were not parsed from text."""
+    return node.end_lineno or node.lineno
 
 
 def _guard(node: ast.stmt) -> bool:

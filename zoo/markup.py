@@ -101,7 +101,7 @@ def _inline(text: str, escape, render) -> str:
     for token in _TOKEN.finditer(text):
         parts.append(_escaped(text[end : token.start()], escape))
         end = token.end()
-        kind = token.lastgroup if token.lastgroup != "url" else "text"
+        kind = "text" if token.lastgroup == "url" else str(token.lastgroup)
         content = token[kind]
         if kind == "escape":
             parts.append(escape(content[1]))

@@ -31,6 +31,7 @@ _KINDS = {"note": "Note", "pass": "Expectation met", "fail": "Expectation not me
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _LARGE = 120_000
 _WIDEST = 1800
+_PAGE_DPI = 100
 
 
 class Report:
@@ -242,6 +243,7 @@ class Picture:
     def page(self) -> str:
         """HTML with the bytes inside."""
         data, kind, width, height = _encoded(self.path)
+        width, height = _shown_size(self.path, width, height)
         source = base64.b64encode(data).decode()
         size = f'width="{width}" height="{height}" style="--natural:{width}px"'
         image = f'<img src="data:{kind};base64,{source}" alt="{html.escape(self.alt)}" {size}>'
@@ -284,6 +286,16 @@ def _check_picture(path: Path) -> None:
             picture.verify()
     except (OSError, SyntaxError) as error:
         raise ValueError(f"the figure {path} is no PNG, JPEG, WebP or GIF picture: {error}") from error
+
+
+def _shown_size(path: Path, width: int, height: int) -> tuple[int, int]:
+    """Width and height on the page: a file that says its resolution keeps its letters at the same size as other figures."""
+    from PIL import Image
+
+    with Image.open(path, formats=list(_FORMATS)) as picture:
+        pixels, dots = picture.width, float(picture.info.get("dpi", (_PAGE_DPI, 0))[0])
+    shown = round(pixels * _PAGE_DPI / dots) if dots > 0 else pixels
+    return shown, max(1, round(shown * height / width))
 
 
 def _encoded(path: Path) -> tuple[bytes, str, int, int]:

@@ -32,7 +32,7 @@ def class_counts(counts: Mapping[str, Sequence[int]], classes: Sequence[object])
         ax.barh(places, values, left=left, height=0.72, color=style.PALETTE[index % len(style.PALETTE)], label=style.plain(split))
         left += values
     widest = max(1.0, float(left.max()))
-    for place, total in zip(places, left, strict=True):
+    for place, total in enumerate(left):
         ax.text(total + widest * 0.01, place, f"{int(total):,}", va="center", fontsize=style.SMALL, color=style.SOFT)
     ax.set_yticks(places, style.names(classes, 32))
     ax.set(ylim=(len(classes) - 0.4, -0.6), xlim=(0, widest * 1.09))
@@ -87,8 +87,10 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def lr_sweep(rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float | None) -> Figure:
+def lr_sweep(rates, losses, smoothed, suggestion: float | None) -> Figure:
     """A learning-rate sweep: the loss over the rate on a logarithmic axis, raw and smoothed, with the suggested rate.
+
+    rates, losses, smoothed: (n,) numbers; a loss may be NaN or infinite. suggestion: a rate, or None.
 
     Raises ValueError when there is no rate, or the lengths differ.
     """
@@ -162,7 +164,7 @@ def bars(names: Sequence[object], values: Sequence[float], errors=None, xlabel: 
         ends = np.maximum(drawn, high)
         ax.hlines(places[~missing], low[~missing], high[~missing], color=style.INK, linewidth=1.6)
     span = max(ends.max(), 0.0) - min(drawn.min(), 0.0) or 1.0
-    for place, value, end in zip(places, heights, ends, strict=True):
+    for place, (value, end) in enumerate(zip(heights, ends, strict=True)):
         text = "–" if not np.isfinite(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
         ax.text(max(end, 0) + span * 0.012, place, text, va="center", fontsize=style.TICK, color=style.INK)
     ax.set_yticks(places, style.names(names, 36))

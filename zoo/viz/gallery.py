@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import matplotlib
 import numpy as np
@@ -89,7 +89,7 @@ def neighbours(
         for index, (query, row) in enumerate(zip(shown, found, strict=True))
     ]
     columns = max(len(row) for row in table)
-    labels = [""] * (len(table) * columns)
+    labels: list[object] = [""] * (len(table) * columns)
     for index, row in enumerate([] if titles is None else titles):
         labels[index * columns : index * columns + min(len(row), columns)] = list(row[:columns])
     board = _Board([image for row in table for image in row], labels, columns, rows=len(table))
@@ -162,6 +162,6 @@ class _Board:
             self.axes.add_patch(Rectangle((left, top), wide, high, fill=False, edgecolor=frame or colour, linewidth=3, linestyle=line))
 
 
-def _same_length(images: Sequence, others: Sequence | None, what: str) -> None:
+def _same_length(images: Sequence, others: Sized | None, what: str) -> None:
     if others is not None and len(others) != len(images):
         raise ValueError(f"{len(images)} images need as many {what}, got {len(others)}")

@@ -76,8 +76,8 @@ def _cells(values, texts, rows, columns, axis: tuple[str, str], meaning: str, co
     ax = style.axes(figure.add_subplot(), xlabel=axis[0], ylabel=axis[1])
     colours = matplotlib.colormaps[colormap].with_extremes(bad="#e8e6e1")
     drawn = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
-    shades = colours(drawn.norm(np.ma.masked_invalid(values)))
-    light = shades[..., :3] @ (0.299, 0.587, 0.114) > 0.55
+    shades = np.asarray(colours(drawn.norm(np.ma.masked_invalid(values))))
+    light = shades[..., :3] @ np.array([0.299, 0.587, 0.114]) > 0.55
     for r, row in enumerate(texts):
         for c, text in enumerate(row):
             if text:

@@ -17,7 +17,7 @@ _THUMBNAIL = 40
 _LEGEND = 12
 
 
-def embedding(points: np.ndarray, labels: Sequence[int], classes: Sequence[object], thumbnails=None) -> Figure:
+def embedding(points: np.ndarray, labels: Sequence[int] | np.ndarray, classes: Sequence[object], thumbnails=None) -> Figure:
     """Points (n, 2) coloured by class; with `thumbnails` (n images) as many of them are shown as fit without overlap.
 
     Up to 12 classes have a legend; beyond that each class is named at its median.
@@ -43,7 +43,8 @@ def embedding(points: np.ndarray, labels: Sequence[int], classes: Sequence[objec
         chosen = points[labels == label]
         colour, marker = look(int(label))
         ax.scatter(
-            *chosen.T,
+            chosen[:, 0],
+            chosen[:, 1],
             s=26 if few else 14,
             color=colour,
             marker=marker,
@@ -88,7 +89,7 @@ def _name(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[ob
         if not moved:
             break
     for place, text in zip(scaled * span + low, letters, strict=True):
-        drawn = ax.text(*place, text, fontsize=style.SMALL, ha="center", va="center", color=style.INK, zorder=10)
+        drawn = ax.text(place[0], place[1], text, fontsize=style.SMALL, ha="center", va="center", color=style.INK, zorder=10)
         drawn.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
 
 

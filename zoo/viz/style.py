@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
-def axes(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = None) -> Axes:
+def axes(ax: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: Literal["x", "y", "both"] | None = None) -> Axes:
     """Give `ax` the look of the house. grid: "x", "y" or "both" draws faint lines behind the data."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
