@@ -24,6 +24,10 @@ TORCHVISION = {
 TIMM = {name: name for name in TORCHVISION if not name.startswith("alexnet")}
 
 
+def _deep_ones_slow(rows):
+    return [pytest.param(row, marks=pytest.mark.slow) if row in ("resnet101", "resnet152", "vgg13_bn", "vgg16_bn") else row for row in rows]
+
+
 def check_names(row, state):
     """Every parameter of the library has one name here, and every layer of ours has its parameters there."""
     variant = registry.row(row)[1]
@@ -41,7 +45,7 @@ def _head(variant):
     return [*(f"fc{index}" for index in range(1, len(variant.top.hidden) + 1)), "logits"]
 
 
-@pytest.mark.parametrize("row", TORCHVISION)
+@pytest.mark.parametrize("row", _deep_ones_slow(TORCHVISION))
 def test_every_name_of_torchvision(row):
     models = references.torchvision().models
     import torch
@@ -51,7 +55,7 @@ def test_every_name_of_torchvision(row):
     check_names(row, state)
 
 
-@pytest.mark.parametrize("row", TIMM)
+@pytest.mark.parametrize("row", _deep_ones_slow(TIMM))
 def test_every_name_of_timm(row):
     library = references.timm()
     import torch

@@ -86,7 +86,7 @@ def test_nested_and_shared_models_make_the_round_trip(tmp_path):
         image = keras.Input((8, 8, 4))
         x = layers.SeparableConv2D(4, 3, name="separable")(inner(inner(image)))
         x = layers.MultiHeadAttention(2, 3, name="attention")(*2 * (layers.Reshape((-1, 4))(x),))
-        return keras.Model(image, layers.Bidirectional(layers.LSTM(2), name="both")(x))
+        return keras.Model(image, layers.Bidirectional(layers.LSTM(2, name="lstm"), name="both")(x))
 
     source = build()
     for index, suffix in enumerate((".safetensors", ".weights.h5")):

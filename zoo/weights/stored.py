@@ -17,7 +17,9 @@ import numpy as np
 from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS
 
 ACCEPTED = "accepted are .weights.h5 of Keras 3, weights-only .h5 of keras.applications, and safetensors"
-_FLOATS = {"F16": "float16", "F32": "float32", "F64": "float64"}
+_NUMPY = {"BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "U8": "uint8"}
+_NUMPY |= {f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
+"""safetensors' names of types -> numpy's; others (bfloat16, float8) keep theirs and fit no tensor."""
 _RATIO = 64
 """A file may not claim more than this many times its own size in tensors: a compressed bomb is refused, real weights hardly compress."""
 _FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, fletcher32, lzf: those that h5py carries itself
@@ -98,7 +100,7 @@ def _safetensors(path: Path, stack: contextlib.ExitStack) -> Opened:
         tensors = {}
         for name in sorted(file.keys()):
             part = file.get_slice(name)
-            dtype = _FLOATS.get(part.get_dtype(), part.get_dtype())
+            dtype = _NUMPY.get(part.get_dtype(), part.get_dtype())
             tensors[name] = Stored(tuple(part.get_shape()), dtype, lambda name=name: file.get_tensor(name))
     except SafetensorError as error:
         raise _broken(path, error) from error
