@@ -122,6 +122,13 @@ def test_notes_and_warnings_alone_are_no_error(tmp_path):
     assert not findings
 
 
+def test_blank_pictures_of_two_shapes_are_no_copies(tmp_path):
+    for name, size in (("a", (16, 32)), ("b", (32, 16))):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        Image.new("RGB", size, "white").save(tmp_path / "p" / name / "blank.png")
+    assert list(doctor(tmp_path / "p")) == []
+
+
 def test_one_class_is_an_error(tmp_path):
     draw(tmp_path / "p" / "cat" / "0.png", 0)
     assert [item.kind for item in doctor(tmp_path / "p")] == ["one class"]

@@ -112,7 +112,7 @@ def examine(
             mode = image.mode
             image.load()
             _check_size(image.size, limits, name)
-            orientation = _orientation(image) if kind != "TIFF" else 1  # Pillow turns TIFF upright itself while loading
+            orientation = _orientation(image)  # 1 after Pillow has loaded a TIFF: it turns those upright itself
             pixels = _turn(_rgb(image, name), orientation)
     except ImageError:
         raise

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 _CHUNK = 1 << 20
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
@@ -56,7 +56,7 @@ def extract(
             if str(target).casefold() in seen and not is_folder:
                 raise ArchiveError(f"{archive.name}: {name!r} occurs twice; refused")
             seen.add(str(target).casefold())
-            _write(target, is_folder, source, archive, name)
+            _write(target, source, archive, name)
 
     try:
         whole(folder, fill)
@@ -117,11 +117,11 @@ def _tar_members(archive: Path, limit: int):
     with archive.open("rb") as raw:
         start = raw.read(6)
         raw.seek(0)
-        openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+        openers: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
         opener = next((opener for magic, opener in openers.items() if start.startswith(magic)), None)
         stream = opener(raw) if opener else raw
         capped = _Capped(stream, [limit], archive)
-        with tarfile.open(fileobj=capped, mode="r|") as opened:
+        with tarfile.open(fileobj=cast(BinaryIO, capped), mode="r|") as opened:
             for info in opened:
                 if not (info.isreg() or info.isdir()) or info.issparse():
                     raise ArchiveError(f"{archive.name}: {info.name!r} is a link or device; refused")
@@ -137,9 +137,9 @@ def _safe(name: str, archive: Path) -> list[str]:
     return parts
 
 
-def _write(target: Path, is_folder: bool, source: BinaryIO | None, archive: Path, name: str) -> None:
+def _write(target: Path, source: BinaryIO | None, archive: Path, name: str) -> None:
     try:
-        if is_folder:
+        if source is None:
             target.mkdir(parents=True, exist_ok=True)
             return
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -70,13 +70,13 @@ def look(file: str | os.PathLike) -> Seen:
         image, facts = decode.examine(file)
     except decode.ImageError as error:
         return Seen(error.reason)
-    return Seen("", facts.format, facts.mode, facts.orientation, *image.shape[:2], digest(image))
+    return Seen("", facts.format, facts.mode, facts.orientation, image.shape[0], image.shape[1], digest(image))
 
 
 def digest(image: np.ndarray) -> str:
     """Digest of an image (h, w, 3) by shape and pixels: equal exactly for equal pictures."""
     found = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    found.update(np.ascontiguousarray(image))
+    found.update(np.ascontiguousarray(image).data)
     return found.hexdigest()
 
 

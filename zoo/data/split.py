@@ -11,7 +11,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 
 
 def stratified(
-    labels: np.ndarray,
+    labels: np.ndarray | Sequence[int],
     fractions: Mapping[str, float],
     *,
     groups: Sequence | None = None,

@@ -128,12 +128,12 @@ def _features(info, name: str) -> tuple[str, str]:
 
     features = dict(info.features) if isinstance(info.features, tfds.features.FeaturesDict) else {}
     pair = info.supervised_keys or ()
-    found = []
+    found: list[str] = []
     for kind, favourite in ((tfds.features.Image, "image"), (tfds.features.ClassLabel, "label")):
         fitting = [key for key, feature in features.items() if isinstance(feature, kind)]
         choice = [key for key in fitting if key == favourite] or [key for key in fitting if key in pair] or fitting
-        found.append(choice[0] if len(choice) == 1 else None)
-    if None in found:
+        found += choice if len(choice) == 1 else []
+    if len(found) != 2:
         shown = ", ".join(f"{key}: {type(feature).__name__}" for key, feature in features.items()) or type(info.features).__name__
         raise ValueError(f"tfds:{name} is no classification set: wanted one Image and one ClassLabel per example, it has {shown}")
     return found[0], found[1]
