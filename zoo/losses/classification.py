@@ -29,7 +29,8 @@ class SparseCrossentropy(keras.losses.Loss):
             labels = ops.squeeze(labels, axis=-1)
         classes = y_pred.shape[-1]
         log_p = ops.log_softmax(y_pred, axis=-1)  # (b, classes)
-        loss = -ops.sum(ops.one_hot(labels, classes, dtype=log_p.dtype) * log_p, axis=-1)
+        inside = ops.clip(labels, 0, classes - 1)  # torch refuses to encode others, with a message that names no label
+        loss = -ops.sum(ops.one_hot(inside, classes, dtype=log_p.dtype) * log_p, axis=-1)
         if self.label_smoothing:
             loss = (1.0 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(log_p, axis=-1)
         legal = ops.logical_and(labels >= 0, labels < classes)

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import atomic
@@ -30,7 +31,7 @@ class Keeper(keras.callbacks.Callback):
         super().__init__()
         self.recipe, self.checkpoints, self.history, self.rows, self.contract = recipe, checkpoints, history, rows, contract
         self.others = [other for other in others if hasattr(other, "state") and hasattr(other, "load_state")]
-        self._started = 0.0
+        self._started, self._epoch = 0.0, 0
 
     def save(self, finished: bool = False) -> None:
         """Write the resumable checkpoint after the epochs in `rows`."""
@@ -38,7 +39,13 @@ class Keeper(keras.callbacks.Callback):
         self.checkpoints.save_last(len(self.rows), checkpoint.snapshot(self.model), state)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._started = time.perf_counter()
+        self._started, self._epoch = time.perf_counter(), epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # On torch, Keras' dropout draws from torch's global generator, which no variable holds (and every new data loader moves),
+        # so it is keyed by the epoch, as the order of the images is.
+        if batch == 0 and keras.backend.backend() == "torch":
+            keras.utils.set_random_seed(int(np.random.SeedSequence([self.recipe.seed, self._epoch]).generate_state(1)[0]))
 
     def on_epoch_end(self, epoch, logs=None):
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))

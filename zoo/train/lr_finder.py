@@ -7,8 +7,10 @@ compiled state are never touched.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +56,10 @@ def find_learning_rate(
         raise ValueError(f"a sweep needs at least 10 steps to be smoothed, got {steps}")
     train, _ = feeds(data)
     rates = low * (high / low) ** (np.arange(steps) / (steps - 1))
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  copying a model draws seeds from them
-    try:
-        with recipe.policy():
-            losses, diverged = _sweep(model, train, recipe, rates, loss)
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
+    with recipe.policy(), _same_luck_afterwards():
+        if keras.backend.backend() == "torch":
+            keras.utils.set_random_seed(recipe.seed)  # dropout draws from torch's global generator there
+        losses, diverged = _sweep(model, train, recipe, rates, loss)
     rates, smoothed = rates[: len(losses)], smooth(losses)
     return Sweep(rates, losses, smoothed, suggest(rates, smoothed), diverged)
 
@@ -108,6 +107,22 @@ def _sweep(model, train, recipe: Recipe, rates, loss) -> tuple[np.ndarray, bool]
         if smoothed[-1] > DIVERGED * smoothed.min() or first_nonfinite(copy) is not None:
             return np.asarray(losses), True
     return np.asarray(losses), False
+
+
+@contextlib.contextmanager
+def _same_luck_afterwards() -> Iterator[None]:
+    """Copying a model draws seeds from Python's generator; on torch, training draws from torch's."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with contextlib.ExitStack() as stack:
+        if keras.backend.backend() == "torch":
+            import torch
+
+            stack.enter_context(torch.random.fork_rng())
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
 
 
 def _copy(model, images) -> keras.Model:
