@@ -47,6 +47,7 @@ def features(image, config: SmallCNN, output_stride: int | None = None) -> dict:
 def stage(x, width: int, depth: int, name: str):
     for block in range(depth):
         x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_block{block}_conv")(x)
-        x = layers.BatchNormalization(name=f"{name}_block{block}_norm")(x)
+        # Keras' momentum of 0.99 needs hundreds of steps to settle; a small data set has few, and validation would look broken.
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_block{block}_norm")(x)
         x = layers.ReLU(name=f"{name}_block{block}_relu")(x)
     return layers.MaxPooling2D(name=f"{name}_pool")(x)

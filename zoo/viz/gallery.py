@@ -28,7 +28,7 @@ def images(images, titles: Sequence[object] | None = None, columns: int = 6) -> 
 
 
 def augmentations(image, changed: Mapping[str, np.ndarray], destroys: set[str] | Sequence[str] = (), columns: int = 5) -> Figure:
-    """The original and its changed versions; those named in `destroys` no longer show the label and are framed.
+    """The original and its changed versions; those named in `destroys` may no longer show the label and are framed.
 
     Raises ValueError when nothing is changed, or `destroys` names what is not there.
     """
@@ -38,7 +38,7 @@ def augmentations(image, changed: Mapping[str, np.ndarray], destroys: set[str] |
     if unknown:
         raise ValueError(f"destroys names {', '.join(unknown)}, which is not among {', '.join(changed)}")
     shown = style.checked_images([image, *changed.values()])
-    board = _Board(shown, ["original", *(f"✗ {name}\nlabel destroyed" if name in destroys else name for name in changed)], columns)
+    board = _Board(shown, ["original", *(f"✗ {name}\nlabel at risk" if name in destroys else name for name in changed)], columns)
     board.place(0, shown[0], frame=style.INK)
     for index, name in enumerate(changed, start=1):
         board.place(index, shown[index], wrong=name in destroys)
