@@ -177,7 +177,7 @@ def test_a_gallery_shows_the_pixels_it_was_given():
 
 def test_label_destroying_augmentations_are_named_and_framed():
     figure = viz.augmentations(photos(1)[0], {"flip": photos(1)[0], "crop": photos(1)[0]}, {"crop"})
-    assert texts(figure) == ["original", "flip", "✗ crop\nlabel destroyed"]
+    assert texts(figure) == ["original", "flip", "✗ crop\nlabel at risk"]
     assert [patch.get_linestyle() for patch in figure.axes[0].patches] == ["-", "--"]
 
 
