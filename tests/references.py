@@ -6,7 +6,7 @@ statistics are measured on smooth images; then everything is compared in float64
 says about the image).
 
 torch must not be imported after TensorFlow in one process, so torch's side of a comparison is a script of its own: `torch_case`
-runs `python -m tests.references` and hands back the weight file and the numbers.
+runs this file with python and hands back the weight file and the numbers.
 """
 
 from __future__ import annotations
@@ -107,9 +107,7 @@ def torch_case(folder: Path, model: str, sizes, *, library: str = "torchvision",
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed: make test-backends installs it")
     case = {"library": library, "model": model, "options": options or {}, "sizes": sizes, "folder": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.references", json.dumps(case)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-W", "ignore", __file__, json.dumps(case)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(folder / "answers.npz", allow_pickle=False) as file:
         return dict(file)

@@ -106,8 +106,10 @@ def basic(x, config: ResNet, width: int, stride: int, dilations: tuple[int, int]
 def bottleneck(x, config: ResNet, width: int, stride: int, dilations: tuple[int, int], name: str):
     """1x1, 3x3, 1x1 to four times the width, plus the shortcut."""
     shortcut = project(x, config, 4 * width, stride, name)
-    x = unit(x, config, width, 1, f"{name}_%s1", stride if config.v1 else 1)
-    x = unit(x, config, width, 3, f"{name}_%s2", 1 if config.v1 else stride, dilations[0])
+    # In v1 the 3x3 comes after the stride, so where that is dilated away it already sees the wider spacing.
+    first, second, dilation = (stride, 1, dilations[1]) if config.v1 else (1, stride, dilations[0])
+    x = unit(x, config, width, 1, f"{name}_%s1", first)
+    x = unit(x, config, width, 3, f"{name}_%s2", second, dilation)
     x = unit(x, config, 4 * width, 1, f"{name}_%s3", last=True)
     return add(x, shortcut, name)
 
