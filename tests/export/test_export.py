@@ -159,6 +159,7 @@ def test_keras_files_agree_on_every_backend(model, tmp_path):
 
 @pytest.mark.backend
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="the route from JAX to TensorFlow's format")
+@pytest.mark.filterwarnings("ignore:The `native_serialization` parameter is deprecated:DeprecationWarning")  # Keras passes it to JAX
 def test_saved_model_from_jax(model, tmp_path):
     pytest.importorskip("tensorflow")
     assert agreement(model, export(model, tmp_path / "out"), IMAGES) < 1e-5

@@ -128,22 +128,25 @@ def test_the_old_names_of_vgg(tmp_path):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("style", ["torchvision", "timm"])
-def test_dense_layers_after_a_map_are_reordered(tmp_path, style):
+@pytest.mark.parametrize(
+    ("row", "style"), [("alexnet_torchvision_micro", "torchvision"), ("vgg_micro", "torchvision"), ("vgg_micro", "timm")]
+)
+def test_dense_layers_after_a_map_are_reordered(tmp_path, row, style):
     """torch flattens (c, h, w), we flatten (h, w, c): on any map both must give the same numbers; here torch's rule written out."""
-    model = registry.build_classifier("vgg_micro")
+    model = registry.build_classifier(row)
+    assert model.get_layer("flatten").input.shape[1:3] == (2, 2), "a map of one pixel has no order to get wrong"
     state = {}
-    for ours, theirs in foreign.table("vgg", registry.row("vgg_micro")[1], TIMM_SAFETENSORS).items():
+    for ours, theirs in foreign.table(row.partition("_")[0], registry.row(row)[1], TIMM_SAFETENSORS).items():
         kernel, bias = (keras.ops.convert_to_numpy(tree(model)[f"{ours}/{weight}"].value) for weight in ("kernel", "bias"))
         name = theirs[-1 if style == "timm" else 0]
         kernel = kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T
         if ours == "fc1":
             high, wide, deep = model.get_layer("flatten").input.shape[1:]
-            kernel = np.stack([[row.reshape(high, wide, deep)[:, :, c] for c in range(deep)] for row in kernel])  # (out, c, h, w)
+            kernel = np.stack([[unit.reshape(high, wide, deep)[:, :, c] for c in range(deep)] for unit in kernel])  # (out, c, h, w)
             kernel = kernel if style == "timm" else kernel.reshape(len(kernel), -1)
         state |= {f"{name}.weight": np.ascontiguousarray(kernel), f"{name}.bias": bias}
     save_file(state, tmp_path / "a.safetensors")
-    ours = zoo.classifier("vgg_micro", weights=tmp_path / "a.safetensors")
+    ours = zoo.classifier(row, weights=tmp_path / "a.safetensors")
     for left, right in zip(model.get_weights(), ours.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
 

@@ -177,7 +177,7 @@ def _stream(address: str, file, digest: str, limit: int, timeout: float) -> tupl
             raise DownloadError(f"{address} sent nothing for {timeout:g} s; run again later") from error
         reason = getattr(error, "reason", error)
         raise DownloadError(
-            f"{address} cannot be reached: {reason}. Without a network, see the folder and ZOO_MIRROR in docs/weights.md"
+            f"{address} cannot be reached: {reason}. Without a network, set ZOO_MIRROR to a folder that serves the same files"
         ) from error
     return f"{algorithm}:{state.hexdigest()}", count
 
