@@ -217,7 +217,7 @@ def _hash(algorithm: str):
 def _lock(path: Path) -> Iterator[None]:
     """Held by one worker at a time; the system releases it when its process dies, so a left-over lock file blocks nobody."""
     with path.open("a+b") as file:
-        if os.name == "nt":  # pragma: no cover
+        if sys.platform == "win32":  # pragma: no cover
             import msvcrt
 
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)

@@ -45,6 +45,8 @@ class Source:
         """The verified local file; a published one is fetched on first use."""
         if self.path is not None:
             return self.path
+        if self.record is None:
+            raise ValueError("a source needs a path or a record")
         return cache.fetch(self.record.url, digest=self.record.digest, bytes=self.record.bytes, limit=self.record.limit)
 
 
@@ -158,8 +160,8 @@ def _local(variant: str, path: Path, top: bool, known: bool = True) -> Source:
                 "say which row it is, for example variant='resnet50'"
             )
         siblings = names.family(variant).VARIANTS
-        facts = next((record for record in TABLE if record.format == file.format and set(record.models) & set(siblings)), row)
-        return Source(name, file.format, names.head_size(file, variant), tuple(facts.mean), tuple(facts.std), top, path)
+        published = next((record for record in TABLE if record.format == file.format and set(record.models) & set(siblings)), row)
+        return Source(name, file.format, names.head_size(file, variant), tuple(published.mean), tuple(published.std), top, path)
 
 
 def _tags(variant: str) -> str:
@@ -170,7 +172,7 @@ def _tags(variant: str) -> str:
 def _require_constants(model, source: Source) -> None:
     """The file's mean and std must be those the model normalises with: otherwise every prediction would be quietly worse."""
     mine = constants(model)
-    if mine is None or source.mean is None:
+    if mine is None or source.mean is None or source.std is None:
         return
     for mean, expected in zip(mine, (source.mean, source.std), strict=True):
         if len(mean) != len(expected):

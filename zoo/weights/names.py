@@ -57,6 +57,8 @@ def parts(file: Opened, variant: str | None, model, weights: dict) -> dict[str, 
         return {name: Part(name, stored.shape, stored.dtype, stored.read) for name, stored in file.tensors.items()}
     if file.format == KERAS_H5:
         return _keras(file, weights)
+    if variant is None:
+        raise ValueError(f"{file.path} uses the names of another library; say which row of the zoo it is")
     return _foreign(file, variant, model)
 
 
@@ -99,7 +101,7 @@ def _foreign(file: Opened, variant: str, model) -> dict[str, Part]:
 
 def _applications(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
     """Kernel and bias are told apart by rank, because old files call them W_1, uniform1 or kernel; batch norm by name."""
-    renamed = {}
+    renamed: dict[str, str] = {}
     for name, stored in tensors.items():
         layer, _, weight = name.partition("/")
         if layer not in known:
@@ -115,7 +117,7 @@ def _applications(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str
 
 def _torch(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
     """`layer.weight` is a kernel, or gamma where it is a vector; `layer.bias` is beta beside running statistics."""
-    renamed = {}
+    renamed: dict[str, str] = {}
     for name, stored in tensors.items():
         layer, _, weight = name.rpartition(".")
         if layer not in known:

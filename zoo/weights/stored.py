@@ -7,10 +7,12 @@ types and the memory that the file claims to need.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +103,7 @@ def _safetensors(path: Path, stack: contextlib.ExitStack) -> Opened:
         for name in sorted(file.keys()):
             part = file.get_slice(name)
             dtype = _NUMPY.get(part.get_dtype(), part.get_dtype())
-            tensors[name] = Stored(tuple(part.get_shape()), dtype, lambda name=name: file.get_tensor(name))
+            tensors[name] = Stored(tuple(part.get_shape()), dtype, functools.partial(file.get_tensor, name))
     except SafetensorError as error:
         raise _broken(path, error) from error
     return Opened(path, ZOO_SAFETENSORS if "zoo" in metadata else TIMM_SAFETENSORS, tensors, metadata)
@@ -123,7 +125,7 @@ def _hdf5(path: Path, stack: contextlib.ExitStack) -> Opened:
     raise ValueError(f"{path} is HDF5 but holds no Keras weights; {ACCEPTED}")
 
 
-def _guarded(file, path: Path) -> dict[str, object]:
+def _guarded(file, path: Path) -> dict[str, Any]:
     """Every dataset by name, after refusing links, foreign storage, strange types and bombs; no data has been read."""
     import h5py
 

@@ -11,6 +11,8 @@ the input channels of the first convolution round, and mean and std below are wr
 
 from __future__ import annotations
 
+from typing import Any
+
 from zoo.weights.record import APPLICATIONS_H5, Record
 
 _HOST = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -19,7 +21,7 @@ _NAME = "weights_tf_dim_ordering_tf_kernels"
 
 def _pair(row: str, file: str, *, licence: str, top1: float, top5: float, full: tuple, notop: tuple) -> tuple[Record, Record]:
     """The file with the head and the one without; `full` and `notop` are (md5, bytes, numbers stored)."""
-    shared = {
+    shared: dict[str, Any] = {
         "models": (row,),
         "tag": "imagenet",
         "format": APPLICATIONS_H5,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 
-def tree(model) -> dict[str, object]:
+def tree(model) -> dict[str, Any]:
     """{path: variable} of every weight of a Keras model, in the model's order.
 
     A path is `layer_name/weight_name`; layers inside a layer or a nested model add their names in front
@@ -15,7 +16,7 @@ def tree(model) -> dict[str, object]:
     generators are no weights and are left out. Paths are the same on every backend.
     """
     known = {id(variable) for variable in model.weights}
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     seen: set[int] = set()
     for path, variable in _walk(model, ""):
         if id(variable) not in known or id(variable) in seen:
@@ -27,7 +28,7 @@ def tree(model) -> dict[str, object]:
     return found
 
 
-def shapes(weights: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
+def shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """{path: shape} of a tree."""
     return {path: tuple(variable.shape) for path, variable in weights.items()}
 
@@ -48,7 +49,7 @@ def array(variable) -> np.ndarray:
     return value.astype("float32") if value.dtype.kind not in "fiub" else value
 
 
-def replace(weights: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
+def replace(weights: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Give every variable of `weights` named in `arrays` its new value, or on any error none of them.
 
     Raises ValueError when a value is not finite in the variable's own precision, naming the paths.
