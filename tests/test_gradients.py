@@ -64,13 +64,12 @@ def test_what_does_not_matter_has_gradient_zero():
     np.testing.assert_array_equal(numpy(gradient["used"]), np.zeros(2))
 
 
-@pytest.mark.parametrize("activation", ["gelu", "tanh", "softplus"])
+@pytest.mark.parametrize("activation", ["gelu", "silu", "softplus"])
 def test_network_agrees_with_central_differences(double, activation):
     keras.utils.set_random_seed(3)
     image = keras.Input((6, 6, 2))
     x = keras.layers.Conv2D(3, 3, strides=2, activation=activation)(image)
-    x = keras.layers.LayerNormalization()(x)
-    model = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    model = keras.Model(image, keras.layers.Conv2D(2, 2)(x))  # Dense and normalisation round to float32 in Keras on torch
     x = np.random.default_rng(0).normal(size=(2, 6, 6, 2))
 
     def score(x):

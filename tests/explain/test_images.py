@@ -50,7 +50,7 @@ def test_resize_has_half_pixel_centres():
     """Doubling a ramp by half-pixel bilinear weights: outer pixels clamp, inner ones lie at 1/4 and 3/4. Align-corners would give 1/3."""
     ramp = np.array([[[0.0, 1.0, 2.0]]], "float32")
     np.testing.assert_allclose(explain.resize_heat(ramp, (1, 6))[0, 0], [0, 0.25, 0.75, 1.25, 1.75, 2], atol=1e-6)
-    np.testing.assert_array_equal(explain.resize_heat(np.full((2, 1, 1), -3.0, "float32"), (4, 5)), np.full((2, 4, 5), -3))
+    np.testing.assert_allclose(explain.resize_heat(np.full((2, 1, 1), -3.0, "float32"), (4, 5)), np.full((2, 4, 5), -3), rtol=1e-6)
 
 
 def test_normalise_stretches_each_map_by_itself():

@@ -199,7 +199,8 @@ def test_shared_layers_of_a_siamese_model(images):
 def test_segmenter_explains_a_pixel(images):
     """The default layer is the one before the last weights, not the softmax; the target is any callable."""
     image = keras.Input((16, 16, 3))
-    outputs = layers.Conv2D(3, 1, activation="softmax", name="classes")(run(trunk(), image))
+    x = run(trunk(), layers.Rescaling(1 / 255)(image))
+    outputs = layers.Conv2D(3, 1, activation="softmax", name="classes")(x)
     model = keras.Model(image, layers.UpSampling2D(2)(outputs))
     assert explain.default_layer(model).name == "last"
     heat = explain.gradcam(model, images, lambda outputs: outputs[:, 4, 4, 1], relu=False)
