@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 
 from zoo.train.check import check_batch
+from zoo.train.checkpoint import value_of
 from zoo.train.fit import feeds
 from zoo.train.guard import first_nonfinite
 from zoo.train.recipe import Recipe
@@ -131,7 +132,7 @@ def _copy(model, images) -> keras.Model:
         if not copy.built:
             copy.build(model.input_shape)
         for ours, theirs in zip(copy.variables, model.variables, strict=True):
-            ours.assign(theirs)
+            ours.assign(value_of(theirs))  # a copy: JAX donates the array it trains on, and would take the model's with it
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
             f"the sweep trains a copy, but this model cannot be copied: {error}; "
