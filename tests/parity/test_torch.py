@@ -13,7 +13,8 @@ import zoo
 from tests.references import difference, images_for, probe, torch_case
 from zoo import registry
 
-GATE = 1e-9
+EXACT = keras.backend.backend() != "jax"  # there Keras 3.15 averages float64 in float32, in pooling and in normalisation
+GATE = 1e-9 if EXACT else 1e-4  # a wrong border differs by more than 1
 SIZES = [(64, 64), (65, 65), (75, 98)]
 FULL = [(224, 224), (257, 257), (193, 258)]
 
@@ -53,7 +54,7 @@ def test_logits(ours, theirs, library, sizes, options, output_stride, float64, t
         assert difference(out, answers[f"out_{size[0]}x{size[1]}"]) <= GATE, size
     known = registry.build_classifier(ours, input_shape=(*sizes[-1], 3), output_stride=output_stride)
     known.set_weights(unknown.get_weights())
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(known(images_for(sizes[-1]), training=False)), out, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(known(images_for(sizes[-1]), training=False)), out, rtol=GATE, atol=GATE)
 
 
 @pytest.mark.backend
@@ -73,13 +74,13 @@ def test_one_training_step(float64, tmp_path):
     steps = {weight.path: old[weight.path] - keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights}
     for theirs, path, turn in _pairs(model):
         expected = turn(answers[f"grad:{theirs}"])
-        np.testing.assert_allclose(steps[path], expected, atol=1e-9 * np.abs(expected).max(), err_msg=path)
+        np.testing.assert_allclose(steps[path], expected, rtol=GATE, atol=GATE * np.abs(expected).max(), err_msg=path)
     for norm, layer in _norms(model):
-        np.testing.assert_allclose(layer.moving_mean, answers[f"state:{norm}.running_mean"], rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(layer.moving_mean, answers[f"state:{norm}.running_mean"], rtol=GATE, atol=GATE)
         n = count * int(np.prod(layer.input.shape[1:3]))
         before = old[layer.moving_variance.path]
         unbiased = 0.9 * before + (keras.ops.convert_to_numpy(layer.moving_variance) - 0.9 * before) * n / (n - 1)
-        np.testing.assert_allclose(unbiased, answers[f"state:{norm}.running_var"], rtol=1e-9)
+        np.testing.assert_allclose(unbiased, answers[f"state:{norm}.running_var"], rtol=GATE)
 
 
 def _torch_name(layer: str) -> str:

@@ -53,7 +53,8 @@ class LocalResponseNormalisation(keras.Layer):
         self.depth, self.bias, self.alpha, self.beta = depth, bias, alpha, beta
 
     def call(self, x):
-        wide = ops.cast(x, keras.backend.result_type(self.compute_dtype, "float32"))
+        half = self.compute_dtype in ("float16", "bfloat16")
+        wide = ops.cast(x, "float32") if half else x
         channels, reach = x.shape[-1], self.depth // 2
         squares = ops.pad(ops.square(wide), ((0, 0), (0, 0), (0, 0), (reach, reach)))
         energy = sum(squares[..., i : i + channels] for i in range(self.depth))
