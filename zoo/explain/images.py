@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ def picture(batch) -> np.ndarray:
     return found[0]
 
 
-def chunks(batch, size: int) -> Iterator[tuple[slice, object]]:
+def chunks(batch, size: int) -> Iterator[tuple[slice, Any]]:
     """Slices of at most `size` images and those images, the last chunk filled up to `size` with its last image.
 
     Equal sizes mean one compiled program; the caller drops the rows beyond the slice.

@@ -35,7 +35,7 @@ def _mask(region: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         )
         left, top, right, bottom = (boxes[..., side, None, None] for side in range(4))  # (b, n, 1, 1)
         y, x = np.arange(shape[1])[:, None] + 0.5, np.arange(shape[2])[None, :] + 0.5
-        return ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any(axis=1)
+        return np.any((left <= x) & (x < right) & (top <= y) & (y < bottom), axis=1)
     raise ValueError(
         f"a region for heat {shape} is a mask {shape} or boxes ({shape[0]}, 4) or ({shape[0]}, n, 4) in xyxy, got shape {region.shape}"
     )

@@ -108,7 +108,8 @@ def maps_of(model, images, layer, batch_size: int) -> np.ndarray:
     """The maps (b, h, w, c) of a layer, over all chunks."""
     with _session(model, images) as (memory, batch):
         place = _place(memory, model, layer, batch)
-        owner, operation = weakref.ref(model), weakref.ref(place.operation)
+        owner: Callable = weakref.ref(model)
+        operation = weakref.ref(place.operation)
 
         def maps(images, indices):
             found = []
@@ -187,7 +188,7 @@ def _compiled(memory, model, key, target, batch, build):
     is_class = isinstance(target, ClassScore)
     on_logits = is_class or getattr(target, "logits", False)
     activation = _head(memory, model, getattr(target, "output", None), batch)[1] if on_logits else _nothing
-    owner = weakref.ref(model)
+    owner: Callable = weakref.ref(model)
 
     def scored(images, indices):
         with _without(activation()):

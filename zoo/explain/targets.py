@@ -9,6 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -58,10 +59,12 @@ class ClassScore:
         return wanted.astype(np.int32)
 
 
-def as_target(target):
+def as_target(target: Any):
     """None, an int, or a sequence of ints becomes a ClassScore; a callable is returned as it is; anything else raises TypeError."""
-    if target is None or isinstance(target, Sequence | np.ndarray | numbers.Number | np.generic) and not isinstance(target, str):
-        return ClassScore(target.tolist() if isinstance(target, np.ndarray | np.generic) else target)
+    if isinstance(target, np.ndarray | np.generic):
+        target = target.tolist()
+    if target is None or isinstance(target, numbers.Number | list | tuple | range):
+        return ClassScore(target)  # type: ignore[arg-type]  # its constructor refuses what is no int
     if callable(target):
         return target
     raise TypeError(
@@ -76,7 +79,7 @@ def class_score(logits, indices):
     return ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(chosen, -1), axis=-1), axis=-1)
 
 
-def select(outputs, output: str | int | None):
+def select(outputs: Any, output: Any):
     """The tensor called `output` in a model's outputs; None for a model with a single output."""
     if isinstance(outputs, dict | list | tuple):
         keys = list(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
