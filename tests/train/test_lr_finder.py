@@ -117,6 +117,15 @@ def test_no_fall_no_suggestion_and_never_near_the_wall():
     assert suggest(rates, cliff) <= rates[int(np.argmin(cliff))] / 4
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_at_the_start_does_not_attract_the_suggestion(seed):
+    rates = np.logspace(-6, 0, 100)
+    losses = (
+        2.0 / (1 + np.exp(3 * np.log(rates / 1e-3))) + 50 * np.maximum(rates - 0.1, 0) + np.random.default_rng(seed).normal(0, 0.3, 100)
+    )
+    assert 2e-4 < suggest(rates, smooth(losses)) < 1e-2
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

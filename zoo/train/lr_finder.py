@@ -79,13 +79,18 @@ def suggest(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     """The rate where the smoothed loss falls fastest per factor of the rate, but at most a quarter of the rate of its minimum.
 
     Only the fall before the minimum is looked at: rates behind it are on the way to divergence, and so is, because smoothing
-    lags behind, the minimum itself. None when the loss falls by less than 1 % of its start.
+    lags behind, the minimum itself. The first ten points are left out where there are enough, because they are hardly smoothed. None when the loss falls by less than 1 % of its start.
     """
     bottom = int(np.argmin(smoothed))
     if bottom < 2 or smoothed[bottom] > smoothed[0] - 0.01 * abs(smoothed[0]):
         return None
-    slope = np.gradient(smoothed[: bottom + 1], np.log(rates[: bottom + 1]))
-    return float(min(rates[int(np.argmin(slope))], rates[bottom] / 4))
+    # The first averages are of few losses and jump about; a slope over several points does not follow what noise is left.
+    start = min(round(1 / (1 - SMOOTHING)), bottom // 2)
+    reach = max(1, (bottom - start) // 10)
+    points = np.arange(start, bottom + 1)
+    left, right = np.maximum(points - reach, start), np.minimum(points + reach, bottom)
+    slope = (smoothed[right] - smoothed[left]) / np.log(rates[right] / rates[left])
+    return float(min(rates[points[int(np.argmin(slope))]], rates[bottom] / 4))
 
 
 def _sweep(model, train, recipe: Recipe, rates, loss) -> tuple[np.ndarray, bool]:
