@@ -79,7 +79,8 @@ def suggest(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     """The rate where the smoothed loss falls fastest per factor of the rate, but at most a quarter of the rate of its minimum.
 
     Only the fall before the minimum is looked at: rates behind it are on the way to divergence, and so is, because smoothing
-    lags behind, the minimum itself. The first ten points are left out where there are enough, because they are hardly smoothed. None when the loss falls by less than 1 % of its start.
+    lags behind, the minimum itself. The first ten points are left out where there are enough: they are hardly smoothed.
+    None when the loss falls by less than 1 % of its start.
     """
     bottom = int(np.argmin(smoothed))
     if bottom < 2 or smoothed[bottom] > smoothed[0] - 0.01 * abs(smoothed[0]):
