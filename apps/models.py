@@ -11,9 +11,7 @@ from pathlib import Path
 import keras
 import streamlit as st
 
-from zoo import explain, predict, registry
-from zoo.explain import places
-from zoo.weights import cache
+from zoo import explain, predict
 from zoo.weights.record import Record
 from zoo.weights.table import records
 
@@ -80,20 +78,12 @@ def published(name: str) -> dict[str, Record]:
     return {record.tag: record for record in records(name) if record.top}
 
 
-def held(record: Record) -> bool:
-    """Whether the file is on this machine already, in the cache or in a mirror folder; both are laid out as the URL without its scheme."""
-    place = record.url.partition("://")[2]
-    mirror = os.environ.get("ZOO_MIRROR", "")
-    return (cache.cache_folder() / place).is_file() or (bool(mirror) and "://" not in mirror and (Path(mirror) / place).is_file())
-
-
 @st.cache_resource(max_entries=2, show_spinner="Opening the model")
 def open_model(choice: Choice) -> Opened:
     """The model of `choice`, shared by all visitors; at most two are kept. Raises ValueError or OSError with the cure."""
     if choice.kind == "zoo":
         keras.utils.set_random_seed(0)  # random weights, but the same ones at every visit
         return _opened(predict.from_registry(choice.name, choice.weights), None)
-    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
     try:
         digest = hashlib.sha256((Path(choice.folder) / FILES[0]).read_bytes()).hexdigest()
         return _opened(predict.from_run(choice.folder), digest)
@@ -101,29 +91,12 @@ def open_model(choice: Choice) -> Opened:
         raise ValueError(f"the run {choice.name} cannot be opened ({error}); delete its folder and run the project again") from error
 
 
-def map_layers(model: keras.Model) -> dict[str, tuple]:
-    """Layers of a functional model, nested ones too, whose output is a map of more than one cell, the deepest first.
-
-    Returns name -> (rows, columns), a side is None where it varies.
-    """
-    forward = places.graph(model)
-    found: dict[str, tuple] = {}
-    for event in reversed(forward.events if forward else ()):
-        shape = event.outputs[0].shape
-        if len(shape) == 4 and shape[1:3] != (1, 1):
-            found.setdefault(event.place.operation.name, tuple(shape[1:3]))
-    return found
-
-
 def _opened(predictor: predict.Predictor, digest: str | None) -> Opened:
-    answers = predictor.model.output_shape[-1]
-    if answers != len(predictor.classes):
-        raise ValueError(f"the model has {answers} outputs, but {len(predictor.classes)} classes are named")
     try:
         default = explain.default_layer(predictor.model).name
     except ValueError:  # no feature map: saliency is left
         return Opened(predictor, {}, None, digest)
-    return Opened(predictor, {default: (None, None)} | map_layers(predictor.model), default, digest)
+    return Opened(predictor, {default: (None, None)} | explain.map_layers(predictor.model), default, digest)
 
 
 def _finished(folder: Path) -> bool:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from apps import models, pictures
 from apps.wording import literal
-from zoo import catalogue
+from zoo import catalogue, download
 
 LIMITS = "PNG, JPEG or WebP; at most 10 MB and 25 million pixels. It stays in the memory of this machine and is never stored."
 
@@ -49,7 +49,7 @@ def _weights(name: str) -> str | None:
     published = models.published(name)
     if not published:
         return None
-    here = [tag for tag, record in published.items() if models.held(record)]
+    here = [tag for tag, record in published.items() if download.held(record.url)]
     tag = st.selectbox("Weights", [*here, "random", *(tag for tag in published if tag not in here)], key=f"weights-{name}")
     if tag == "random" or tag in here:
         return None if tag == "random" else tag

@@ -39,7 +39,7 @@ ALLOWED = {
     "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic"},
     "explain": {*MODEL, "gradients"},
     "export": {*MODEL, "atomic"},
-    "predict": {"create", "weights", "metrics", "data", "atomic"},
+    "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
     "__main__": {"catalogue", "predict", "explain", "viz", "data", "metrics"},
 }
 """Room -> rooms it may import, besides itself."""

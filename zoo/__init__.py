@@ -28,7 +28,22 @@ _HOME = {
     "load_weights": "zoo.weights",
     "save_weights": "zoo.weights",
 }
-_ROOMS = ("backbones", "data", "explain", "export", "gradients", "heads", "layers", "losses", "metrics", "ops", "run", "train", "viz", "weights")
+_ROOMS = (
+    "backbones",
+    "data",
+    "explain",
+    "export",
+    "gradients",
+    "heads",
+    "layers",
+    "losses",
+    "metrics",
+    "ops",
+    "run",
+    "train",
+    "viz",
+    "weights",
+)
 
 __all__ = ["__version__", "backbone", "classifier", "info", "list_models", "load_weights", "save_weights"]
 

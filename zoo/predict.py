@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import atomic, create
+from zoo import atomic, create, registry
 from zoo.data.decode import decode, resize
 from zoo.metrics.classification import softmax
 from zoo.weights import class_names
@@ -66,7 +66,10 @@ def from_run(folder: str | Path) -> Predictor:
                 f"{folder} is not the folder of a finished run: {path.name} is missing; run a project first, for example `make demo`"
             )
     facts = json.loads(labels.read_text())
+    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
     loaded = keras.saving.load_model(model, compile=False)
+    if loaded.output_shape[-1] != len(facts["classes"]):
+        raise ValueError(f"{folder}: the model has {loaded.output_shape[-1]} outputs, but {LABELS} names {len(facts['classes'])} classes")
     return Predictor(loaded, tuple(facts["classes"]), tuple(facts["size"]), facts["how"], note=f"trained on {facts['trained_on']}")
 
 

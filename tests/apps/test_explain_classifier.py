@@ -14,8 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps import explanation, models, pictures
 from tests.apps.conftest import CLASSES
-from zoo import catalogue, explain
-from zoo.weights import cache
+from zoo import catalogue, download, explain
 from zoo.weights.record import Record
 
 
@@ -331,7 +330,7 @@ def test_weights_are_fetched_only_when_the_button_is_pressed(published):
 
 
 def test_weights_that_are_here_are_used_at_once(published):
-    place = cache.cache_folder() / "weights.invalid" / "a" / "b.h5"
+    place = download.cache_folder() / "weights.invalid" / "a" / "b.h5"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"weights")
     page = opened()
@@ -343,7 +342,7 @@ def test_weights_that_are_here_are_used_at_once(published):
 def test_a_mirror_folder_counts_as_here(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ZOO_MIRROR", str(tmp_path / "mirror"))
-    assert not models.held(RECORD)
+    assert not download.held(RECORD.url)
     (tmp_path / "mirror" / "weights.invalid" / "a").mkdir(parents=True)
     (tmp_path / "mirror" / "weights.invalid" / "a" / "b.h5").write_bytes(b"weights")
-    assert models.held(RECORD)
+    assert download.held(RECORD.url)

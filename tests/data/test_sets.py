@@ -17,7 +17,7 @@ from PIL import Image
 
 from zoo.data import sets
 from zoo.data.sets import SETS, Archive, FetchError, Repository
-from zoo.weights.cache import file_digest
+from zoo.download import file_digest
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 _REAL = os.environ.get("ZOO_DATA") if Path(os.environ.get("ZOO_DATA") or "/nowhere", "clothing10").is_dir() else None

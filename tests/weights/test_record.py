@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from zoo import registry
+from zoo.download import split_digest
 from zoo.weights import TABLE, class_names, records
-from zoo.weights.record import Record, split_digest
+from zoo.weights.record import Record
 
 RECORD = TABLE[0]
 

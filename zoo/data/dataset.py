@@ -72,5 +72,3 @@ class Dataset:
     def counts(self) -> dict[str, np.ndarray]:
         """Images per class in each split: {split: int64 (classes,)}."""
         return {name: np.bincount(part.labels, minlength=len(self.classes)) for name, part in self.splits.items()}
-
-

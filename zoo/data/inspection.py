@@ -90,7 +90,7 @@ def _key(file: Path, root: Path) -> str:
 
 
 def _memory(root: Path) -> Path:
-    from zoo.weights.cache import cache_folder
+    from zoo.download import cache_folder
 
     return cache_folder() / "inspected" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]}.json"
 

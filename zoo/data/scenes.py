@@ -55,14 +55,14 @@ class Scenes:
     validation: int = 480
     test: int = 600
     counter: int = 600
-    bias: float = 0.85
+    bias: float = 0.95
     seed: int = 0
     objects: tuple[int, int] = (1, 2)
     companions: tuple[str, ...] = DISTRACTORS
-    scale: tuple[float, float] = (0.45, 0.8)
-    contrast: tuple[float, float] = (0.9, 1.0)
+    scale: tuple[float, float] = (0.35, 0.65)
+    contrast: tuple[float, float] = (0.85, 1.0)
     rotation: float = 12.0
-    cast: float = 0.5
+    cast: float = 0.2
 
     def __post_init__(self):
         if self.size < 16:

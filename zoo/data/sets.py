@@ -114,7 +114,7 @@ def locate(name: str) -> Path:
     record = _record(name)
     if (local := _local(record)) is not None:
         return local
-    from zoo.weights.cache import cache_folder, fetch
+    from zoo.download import cache_folder, fetch
 
     origin = record.origin
     pin = origin.commit[:12] if isinstance(origin, Repository) else origin.digest.split(":")[1][:12]
@@ -173,7 +173,7 @@ def _clone(name: str, origin: Repository, folder: Path) -> None:
 
 def _address(name: str, origin: Repository) -> str:
     """The mirror's copy HOST/OWNER/REPOSITORY[.git] when there is one, else the network if it is allowed."""
-    from zoo.weights.cache import offline
+    from zoo.download import offline
 
     mirror, parts = os.environ.get("ZOO_MIRROR", ""), urlsplit(origin.url)
     if mirror and "://" not in mirror:

@@ -42,7 +42,7 @@ def read_tfds(
     Raises ImportError without tensorflow_datasets; ValueError for an unknown set or one without a picture and a class label per example;
     ImageError naming the example; OSError when it is not prepared and the network is forbidden or fails.
     """
-    from zoo.weights.cache import cache_folder
+    from zoo.download import cache_folder
 
     builder = _builder(name, data_dir)
     _prepare(builder, name)
@@ -104,7 +104,7 @@ def _builder(name: str, data_dir):
 
 
 def _prepare(builder, name: str) -> None:
-    from zoo.weights.cache import offline
+    from zoo.download import offline
 
     if os.path.isdir(builder.data_path):
         return

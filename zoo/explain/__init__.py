@@ -3,7 +3,7 @@
 from zoo.explain.cam import feature_maps, gradcam, gradcam_plus_plus
 from zoo.explain.images import normalise_heat, resize_heat
 from zoo.explain.measure import mass_inside
-from zoo.explain.places import default_layer
+from zoo.explain.places import default_layer, map_layers
 from zoo.explain.saliency import saliency
 from zoo.explain.session import forget
 from zoo.explain.targets import ClassScore
@@ -15,6 +15,7 @@ __all__ = [
     "forget",
     "gradcam",
     "gradcam_plus_plus",
+    "map_layers",
     "mass_inside",
     "normalise_heat",
     "resize_heat",

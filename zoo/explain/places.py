@@ -67,6 +67,20 @@ def default_layer(model: keras.Model, images=None):
     return default_place(model, None if images is None else as_batch(model, images)).operation
 
 
+def map_layers(model: keras.Model) -> dict[str, tuple]:
+    """Layers of a functional model, nested ones too, whose output is a map of more than one cell, the deepest first.
+
+    Returns name -> (rows, columns), a side is None where it varies.
+    """
+    forward = graph(model)
+    found: dict[str, tuple] = {}
+    for event in reversed(forward.events if forward else ()):
+        shape = event.outputs[0].shape
+        if len(shape) == 4 and shape[1:3] != (1, 1):
+            found.setdefault(event.place.operation.name, tuple(shape[1:3]))
+    return found
+
+
 def default_place(model, images=None) -> Place:
     forward = graph(model)
     if forward is not None:

@@ -2,13 +2,13 @@
 
 A file is hashed before it is parsed, never unpickled, and never tells us what to build: the architecture comes from our
 code. What is absent, left over or misshapen raises with the paths. See `zoo.weights.load` for the functions,
-`zoo.weights.table` for what can be fetched, `zoo.weights.cache` for ZOO_CACHE, ZOO_MIRROR and ZOO_OFFLINE.
+`zoo.weights.table` for what can be fetched, `zoo.download` for ZOO_CACHE, ZOO_MIRROR and ZOO_OFFLINE.
 No framework is imported here; a model brings its own.
 """
 
 from __future__ import annotations
 
-from zoo.weights.cache import DownloadError, fetch
+from zoo.download import DownloadError, fetch
 from zoo.weights.classes import class_names
 from zoo.weights.load import Source, fill, find, load_weights, save_weights
 from zoo.weights.record import Record

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.weights import archive, cache, names
+from zoo import download
+from zoo.weights import archive, names
 from zoo.weights.match import HEAD, adapted, checked_skip, require_match, skipped
 from zoo.weights.record import KERAS_H5, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import opened
@@ -47,7 +48,7 @@ class Source:
             return self.path
         if self.record is None:
             raise ValueError("a source needs a path or a record")
-        return cache.fetch(self.record.url, digest=self.record.digest, bytes=self.record.bytes, limit=self.record.limit)
+        return download.fetch(self.record.url, digest=self.record.digest, bytes=self.record.bytes, limit=self.record.limit)
 
 
 def find(variant: str, weights: str | os.PathLike | None, *, top: bool = True) -> Source | None:

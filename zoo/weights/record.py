@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from zoo.download import split_digest
 
 APPLICATIONS_H5 = "applications_h5"
 """Weights-only HDF5 as keras.applications publishes it: read by `layer_names` and `weight_names`, kernels for BGR input."""
@@ -14,23 +15,6 @@ TIMM_SAFETENSORS = "timm_safetensors"
 ZOO_SAFETENSORS = "zoo_safetensors"
 """Our own archive (see `zoo.weights.archive`)."""
 FORMATS = (APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS)
-
-_LENGTHS = {"sha256": 64, "md5": 32}
-
-
-def split_digest(digest: str) -> tuple[str, str]:
-    """ "sha256:<64 hex>" or "md5:<32 hex>" -> (algorithm, hex).
-
-    Only lower case and the exact length are accepted, so that a typing mistake can never turn one algorithm into another.
-    md5 guards against accident, not against an attacker; it is accepted because for some files the publisher offers nothing better.
-    """
-    algorithm, _, value = str(digest).partition(":")
-    length = _LENGTHS.get(algorithm)
-    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", value):
-        raise ValueError(
-            f"a digest is 'sha256:' and 64, or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; copy it from the publisher"
-        )
-    return algorithm, value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from zoo.weights.record import split_digest
-
+_LENGTHS = {"sha256": 64, "md5": 32}
 _CHUNK = 1 << 20
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -70,6 +69,27 @@ def fetch(
     if not addresses:
         raise DownloadError(_offline_message(url, target))
     return _fetch(addresses, target, digest, bytes, limit or 4 << 30, timeout)
+
+
+def held(url: str) -> bool:
+    """Whether the file of `url` is on this machine already, in the cache or in a mirror folder, so that `fetch` needs no network."""
+    place, mirror = _place(url), os.environ.get("ZOO_MIRROR", "")
+    return (cache_folder() / place).is_file() or (bool(mirror) and "://" not in mirror and (Path(mirror) / place).is_file())
+
+
+def split_digest(digest: str) -> tuple[str, str]:
+    """ "sha256:<64 hex>" or "md5:<32 hex>" -> (algorithm, hex).
+
+    Only lower case and the exact length are accepted, so that a typing mistake can never turn one algorithm into another.
+    md5 guards against accident, not against an attacker; it is accepted because for some files the publisher offers nothing better.
+    """
+    algorithm, _, value = str(digest).partition(":")
+    length = _LENGTHS.get(algorithm)
+    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", value):
+        raise ValueError(
+            f"a digest is 'sha256:' and 64, or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; copy it from the publisher"
+        )
+    return algorithm, value
 
 
 def cache_folder() -> Path:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.weights import cache
-from zoo.weights.cache import DownloadError, fetch
+from zoo import download
+from zoo.download import DownloadError, fetch
 
 from .conftest import CONTENT, DIGEST
 
@@ -68,7 +68,7 @@ def test_bad_answers_leave_nothing_and_a_retry_works(server, tmp_path, mode, siz
 
 
 def test_more_than_the_limit_is_never_written(server, monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "_CHUNK", 1000)
+    monkeypatch.setattr(download, "_CHUNK", 1000)
     with pytest.raises(DownloadError, match="larger than the 5,000 bytes"):
         fetch(server.url, digest=DIGEST, limit=5000)
     assert left_over(tmp_path) == []
@@ -104,7 +104,7 @@ def test_offline_names_the_url_and_the_place(monkeypatch, tmp_path):
 @pytest.mark.parametrize("value", ["", "0", "false"])
 def test_offline_is_off_by_these_values(monkeypatch, value):
     monkeypatch.setenv("ZOO_OFFLINE", value)
-    assert not cache.offline()
+    assert not download.offline()
 
 
 def test_a_mirror_folder_serves_in_place_even_offline(monkeypatch, tmp_path):
@@ -157,7 +157,7 @@ def test_wrong_digests_are_refused_before_anything_is_asked_for(server, digest):
 
 
 def test_workers_race_for_one_download(server):
-    code = f"from zoo.weights.cache import fetch; print(fetch({server.url!r}, digest={DIGEST!r}))"
+    code = f"from zoo.download import fetch; print(fetch({server.url!r}, digest={DIGEST!r}))"
     workers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
     paths = []
     threads = [threading.Thread(target=lambda: paths.append(fetch(server.url, digest=DIGEST))) for _ in range(8)]
@@ -173,7 +173,7 @@ def test_workers_race_for_one_download(server):
 
 def test_kill_during_a_download_then_retry(server, tmp_path):
     server.mode = "stall"
-    code = f"from zoo.weights.cache import fetch; fetch({server.url!r}, digest={DIGEST!r})"
+    code = f"from zoo.download import fetch; fetch({server.url!r}, digest={DIGEST!r})"
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     assert server.reached.wait(60)
     worker.send_signal(signal.SIGKILL)
@@ -194,7 +194,7 @@ def test_a_read_only_folder_says_what_to_do(server, monkeypatch):
 def test_a_full_disk_is_seen_before_and_during_the_download(server, monkeypatch, tmp_path):
     usage = shutil.disk_usage(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(cache.shutil, "disk_usage", lambda _: usage._replace(free=10))
+        patch.setattr(download.shutil, "disk_usage", lambda _: usage._replace(free=10))
         with pytest.raises(DownloadError, match="disk is full"):
             fetch(server.url, digest=DIGEST, bytes=len(CONTENT))
     assert server.hits == []
@@ -203,7 +203,7 @@ def test_a_full_disk_is_seen_before_and_during_the_download(server, monkeypatch,
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache.os, "fsync", full)
+        patch.setattr(download.os, "fsync", full)
         with pytest.raises(DownloadError, match="disk is full"):
             fetch(server.url, digest=DIGEST)
     assert left_over(tmp_path) == []
