@@ -45,7 +45,8 @@ ALLOWED = {
 """Room -> rooms it may import, besides itself."""
 
 BACKENDS = {"tensorflow", "jax", "torch"}
-MAY_NAME_A_BACKEND = ("zoo/gradients.py", "zoo/data/", "zoo/train/distribute.py")
+MAY_NAME_A_BACKEND = ("zoo/gradients.py", "zoo/data/", "zoo/export/", "zoo/train/distribute.py")
+"""zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model."""
 
 
 def _modules() -> list[Path]:
@@ -91,7 +92,7 @@ def test_import_direction(path):
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_three_places_name_a_backend(path):
+def test_few_places_name_a_backend(path):
     relative = path.relative_to(ROOT).as_posix()
     if relative.startswith(MAY_NAME_A_BACKEND):
         pytest.skip("this file is one of those that may name a backend")

@@ -31,6 +31,7 @@ _HOME = {
 _ROOMS = (
     "backbones",
     "data",
+    "download",
     "explain",
     "export",
     "gradients",
@@ -39,6 +40,8 @@ _ROOMS = (
     "losses",
     "metrics",
     "ops",
+    "predict",
+    "report",
     "run",
     "train",
     "viz",

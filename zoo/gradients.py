@@ -11,6 +11,7 @@ Functions are written with `keras.ops`; nobody else in the zoo needs to name a b
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -236,3 +237,12 @@ def _only(tapped: list):
     if len(tapped) != 1:
         raise RuntimeError(f"the tap must be called exactly once in the function, it was called {len(tapped)} times")
     return tapped[0]
+
+
+def global_generator_kept() -> contextlib.AbstractContextManager:
+    """What the block draws from the backend's own global generator is undone. Only torch has one that Keras layers draw from."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.random.fork_rng()

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.gradients import global_generator_kept
 from zoo.train.check import check_batch
 from zoo.train.checkpoint import value_of
 from zoo.train.fit import feeds
@@ -120,11 +121,7 @@ def _sweep(model, train, recipe: Recipe, rates, loss) -> tuple[np.ndarray, bool]
 def _same_luck_afterwards() -> Iterator[None]:
     """Copying a model draws seeds from Python's generator; on torch, training draws from torch's."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with contextlib.ExitStack() as stack:
-        if keras.backend.backend() == "torch":
-            import torch
-
-            stack.enter_context(torch.random.fork_rng())
+    with global_generator_kept():
         try:
             yield
         finally:
