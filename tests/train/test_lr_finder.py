@@ -10,7 +10,7 @@ from keras import layers
 
 from tests.train.nets import colours, net
 from zoo.train import Recipe, checkpoint, find_learning_rate
-from zoo.train.lr_finder import smooth, suggest
+from zoo.train.lr_finder import Sweep, smooth, suggest
 
 DATA = (colours(), colours(12, seed=1))
 
@@ -107,6 +107,13 @@ def test_suggestion_of_a_known_curve():
     rates = np.logspace(-6, 0, 121)
     losses = 2.0 / (1 + np.exp(3 * np.log(rates / 1e-3))) + 50 * np.maximum(rates - 0.1, 0)
     assert suggest(rates, losses) == pytest.approx(1e-3, rel=0.06)
+
+
+def test_the_peak_is_a_tenth_of_the_rate_of_the_least_loss():
+    rates = np.geomspace(1e-6, 1, 61)
+    smoothed = 1 + (np.log10(rates) + 2) ** 2  # least at 1e-2
+    assert Sweep(rates, smoothed, smoothed, 1e-3, False).peak == pytest.approx(1e-3)
+    assert Sweep(rates, smoothed, smoothed, None, False).peak is None
 
 
 def test_no_fall_no_suggestion_and_never_near_the_wall():

@@ -42,6 +42,12 @@ class Sweep:
     suggestion: float | None
     diverged: bool
 
+    @property
+    def peak(self) -> float | None:
+        """A tenth of the rate where the smoothed loss was least (fastai's rule): for the peak of a schedule that warms up and decays,
+        which spends most of its time below. None when there is no suggestion either."""
+        return None if self.suggestion is None else float(self.rates[int(np.argmin(self.smoothed))] / 10)
+
 
 def find_learning_rate(
     model: keras.Model, data: Any, recipe: Recipe, *, low: float = 1e-6, high: float = 1.0, steps: int = 100, loss=None
