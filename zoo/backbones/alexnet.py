@@ -14,7 +14,7 @@ Paddings are explicit, so every size gives the same answer on every backend.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
@@ -31,42 +31,46 @@ class AlexNet(Variant):
     border: int = 0
 
 
-_PAPER = {"paper": True, "mean": IMAGENET_MEAN, "std": (1.0, 1.0, 1.0), "minimum": 67}
-_TORCHVISION = {"border": 2, "minimum": 63}
+_PAPER = AlexNet(
+    parameters=60_965_224,
+    source="Krizhevsky et al. 2012, section 3.5 (its layers summed; the abstract says 60 million)",
+    input_shape=(227, 227, 3),
+    minimum=67,
+    mean=IMAGENET_MEAN,
+    std=(1.0, 1.0, 1.0),
+    widths=(96, 256, 384, 384, 256),
+    paper=True,
+    top=Top(pool=6, hidden=(4096, 4096), dropout=0.5),
+)
+_TORCHVISION = AlexNet(
+    parameters=61_100_840,
+    source="torchvision",
+    minimum=63,
+    widths=(64, 192, 384, 256, 256),
+    border=2,
+    top=Top(pool=6, hidden=(4096, 4096), dropout=0.5, dropout_at="before"),
+)
 
 VARIANTS = {
-    "alexnet": AlexNet(
-        parameters=60_965_224,
-        source="Krizhevsky et al. 2012, section 3.5 (its layers summed; the abstract says 60 million)",
-        input_shape=(227, 227, 3),
-        widths=(96, 256, 384, 384, 256),
-        top=Top(pool=6, hidden=(4096, 4096), dropout=0.5),
-        **_PAPER,
-    ),
-    "alexnet_torchvision": AlexNet(
-        parameters=61_100_840,
-        source="torchvision",
-        widths=(64, 192, 384, 256, 256),
-        top=Top(pool=6, hidden=(4096, 4096), dropout=0.5, dropout_at="before"),
-        **_TORCHVISION,
-    ),
-    "alexnet_micro": AlexNet(
+    "alexnet": _PAPER,
+    "alexnet_torchvision": _TORCHVISION,
+    "alexnet_micro": replace(
+        _PAPER,
         parameters=4_010,
         source="closed formula",
         classes=10,
         input_shape=(67, 67, 3),
         widths=(4, 8, 8, 8, 8),
         top=Top(pool=2, hidden=(16, 16), dropout=0.5),
-        **_PAPER,
     ),
-    "alexnet_torchvision_micro": AlexNet(
+    "alexnet_torchvision_micro": replace(
+        _TORCHVISION,
         parameters=4_986,
         source="closed formula",
         classes=10,
         input_shape=(64, 64, 3),
         widths=(4, 8, 8, 8, 8),
         top=Top(pool=2, hidden=(16, 16), dropout=0.5, dropout_at="before"),
-        **_TORCHVISION,
     ),
 }
 

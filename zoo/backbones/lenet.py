@@ -14,7 +14,7 @@ from U(-2.4/n, 2.4/n); on images beyond 32x32, where C5 has more than one place,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
@@ -49,17 +49,17 @@ def _row(**fields) -> LeNet:
     return LeNet(**{**common, **fields})
 
 
-_RADIAL = {"hidden": (84,), "activation": "scaled_tanh", "output": "radial_basis"}
+_RADIAL = Top(hidden=(84,), activation="scaled_tanh", output="radial_basis")
 
 VARIANTS = {
-    "lenet5": _row(parameters=60_000, source="LeCun et al. 1998, section II.B", table=TABLE_I, top=Top(**_RADIAL)),
+    "lenet5": _row(parameters=60_000, source="LeCun et al. 1998, section II.B", table=TABLE_I, top=_RADIAL),
     "lenet5_modern": _row(parameters=61_706, source="closed formula", top=Top(hidden=(84,))),
     "lenet_micro": _row(
         parameters=1_793,
         source="closed formula",
         widths=(3, 4, 12),
         table=((0, 1), (1, 2), (0, 2), (0, 1, 2)),
-        top=Top(**{**_RADIAL, "hidden": (20,)}),
+        top=replace(_RADIAL, hidden=(20,)),
     ),
     "lenet_modern_micro": _row(parameters=2_064, source="closed formula", widths=(3, 4, 12), top=Top(hidden=(20,))),
 }

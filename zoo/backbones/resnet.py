@@ -17,7 +17,7 @@ Keras moves the variance by the biased estimate, torch by the unbiased one. Padd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
@@ -41,26 +41,33 @@ class ResNet(Variant):
     zero_gamma: bool = False
 
 
-def _row(parameters: int, *depths: int, bottleneck: bool = True, v1: bool = False, **fields) -> ResNet:
+def _row(parameters: int, depths: tuple[int, int, int, int], *, bottleneck: bool = True, v1: bool = False) -> ResNet:
     source = "keras.applications" if v1 else "torchvision"
-    common = {"source": source, "output_strides": (8, 16, 32)}
-    return ResNet(parameters=parameters, depths=depths, bottleneck=bottleneck, v1=v1, **{**common, **fields})
+    return ResNet(parameters=parameters, source=source, depths=depths, bottleneck=bottleneck, v1=v1, output_strides=(8, 16, 32))
 
 
-_MICRO = {"source": "closed formula", "classes": 10, "input_shape": (32, 32, 3), "width": 2}
+_MICRO = ResNet(
+    parameters=10_092,
+    source="closed formula",
+    classes=10,
+    input_shape=(32, 32, 3),
+    depths=(1, 1, 1, 2),
+    width=2,
+    output_strides=(8, 16, 32),
+)
 
 VARIANTS = {
-    "resnet18": _row(11_689_512, 2, 2, 2, 2, bottleneck=False),
-    "resnet34": _row(21_797_672, 3, 4, 6, 3, bottleneck=False),
-    "resnet50": _row(25_557_032, 3, 4, 6, 3),
-    "resnet101": _row(44_549_160, 3, 4, 23, 3),
-    "resnet152": _row(60_192_808, 3, 8, 36, 3),
-    "resnet50_v1": _row(25_583_592, 3, 4, 6, 3, v1=True),
-    "resnet101_v1": _row(44_601_832, 3, 4, 23, 3, v1=True),
-    "resnet152_v1": _row(60_268_520, 3, 8, 36, 3, v1=True),
-    "resnet_micro": _row(10_092, 1, 1, 1, 2, bottleneck=False, **_MICRO),
-    "resnet_bottleneck_micro": _row(13_892, 1, 1, 1, 2, **_MICRO),
-    "resnet_v1_micro": _row(14_290, 1, 1, 1, 2, v1=True, **_MICRO),
+    "resnet18": _row(11_689_512, (2, 2, 2, 2), bottleneck=False),
+    "resnet34": _row(21_797_672, (3, 4, 6, 3), bottleneck=False),
+    "resnet50": _row(25_557_032, (3, 4, 6, 3)),
+    "resnet101": _row(44_549_160, (3, 4, 23, 3)),
+    "resnet152": _row(60_192_808, (3, 8, 36, 3)),
+    "resnet50_v1": _row(25_583_592, (3, 4, 6, 3), v1=True),
+    "resnet101_v1": _row(44_601_832, (3, 4, 23, 3), v1=True),
+    "resnet152_v1": _row(60_268_520, (3, 8, 36, 3), v1=True),
+    "resnet_micro": _MICRO,
+    "resnet_bottleneck_micro": replace(_MICRO, parameters=13_892, bottleneck=True),
+    "resnet_v1_micro": replace(_MICRO, parameters=14_290, bottleneck=True, v1=True),
 }
 
 

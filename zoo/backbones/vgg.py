@@ -12,7 +12,7 @@ averaged to 7x7 as in torchvision, which at 224x224 changes nothing and lets eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
@@ -29,14 +29,15 @@ class VGG(Variant):
 
 
 _TOP = Top(pool=7, hidden=(4096, 4096), dropout=0.5)
-_MICRO = {
-    "source": "closed formula",
-    "classes": 10,
-    "input_shape": (32, 32, 3),
-    "depths": (1, 1, 2, 2, 2),
-    "widths": (4, 4, 6, 8, 8),
-    "top": Top(pool=2, hidden=(16, 16), dropout=0.5),
-}
+_MICRO = VGG(
+    parameters=3_974,
+    source="closed formula",
+    classes=10,
+    input_shape=(32, 32, 3),
+    depths=(1, 1, 2, 2, 2),
+    widths=(4, 4, 6, 8, 8),
+    top=Top(pool=2, hidden=(16, 16), dropout=0.5),
+)
 
 
 def _row(parameters: int, *depths: int, batch_norm: bool = False) -> VGG:
@@ -52,8 +53,8 @@ VARIANTS = {
     "vgg13_bn": _row(133_053_736, 2, 2, 2, 2, 2, batch_norm=True),
     "vgg16_bn": _row(138_365_992, 2, 2, 3, 3, 3, batch_norm=True),
     "vgg19_bn": _row(143_678_248, 2, 2, 4, 4, 4, batch_norm=True),
-    "vgg_micro": VGG(parameters=3_974, **_MICRO),
-    "vgg_bn_micro": VGG(parameters=4_078, batch_norm=True, **_MICRO),
+    "vgg_micro": _MICRO,
+    "vgg_bn_micro": replace(_MICRO, parameters=4_078, batch_norm=True),
 }
 
 
