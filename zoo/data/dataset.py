@@ -13,12 +13,12 @@ import numpy as np
 class Examples:
     """One split: n images with integer labels.
 
-    items:      n file paths, or uint8 arrays (h, w, 3).
+    items:      n file paths, or uint8 arrays (h, w, 3), which may be one array (n, h, w, 3).
     labels:     int64 (n,), each in [0, number of classes).
     attributes: further columns of length n, for example {"background": array of names}.
     """
 
-    items: Sequence[Path | np.ndarray]
+    items: Sequence[Path | np.ndarray] | np.ndarray
     labels: np.ndarray
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
 

@@ -168,7 +168,8 @@ def moved(config: Scenes, split: str = "test") -> Examples:
     Attributes: "background" (the new surface), "home" (int64, the class that is at home there, never the label) and "mask"
     (bool (n, h, w), the visible pixels of the main object).
     """
-    images, columns = [], {"background": [], "home": [], "mask": []}
+    images: list[np.ndarray] = []
+    columns: dict[str, list] = {"background": [], "home": [], "mask": []}
     labels = np.empty(getattr(config, split), np.int64)
     for index in range(len(labels)):
         scene = specify(index, config, split)
@@ -193,13 +194,13 @@ def specify(index: int, config: Scenes, split: str) -> Scene:
     backdrop = backgrounds.choose(background, random, config.cast)
     contrast = float(random.uniform(*config.contrast))
     count = int(random.integers(config.objects[0], config.objects[1] + 1))
-    objects = [_place(CLASSES[label], config.scale, config, random, [])]
-    for _ in range(count - 1):
-        kind = str(random.choice(config.companions))
+    objects: list[SceneObject] = []
+    for number in range(count):  # the main one first: with nothing to hide, it always finds a place
+        kind = str(random.choice(config.companions)) if number else CLASSES[label]
         scale = config.scale if kind in CLASSES else (0.6 * config.scale[0], 0.5 * config.scale[1])
-        companion = _place(kind, scale, config, random, objects)
-        if companion is not None:
-            objects.append(companion)
+        thing = _place(kind, scale, config, random, objects)
+        if thing is not None:
+            objects.append(thing)
     objects.reverse()
     return Scene(index, split, background, backdrop, tuple(objects), contrast, label, _caption(objects, background))
 
@@ -282,7 +283,8 @@ def _overlap(box, other) -> float:
 
 def _colour(hue: float, random: np.random.Generator) -> tuple[float, float, float]:
     turn, saturation, value = random.uniform((-0.02, 0.6, 0.65), (0.02, 0.9, 0.95))
-    return tuple(255 * channel for channel in colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value))
+    red, green, blue = colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value)
+    return 255 * red, 255 * green, 255 * blue
 
 
 def _caption(objects: list[SceneObject], background: str) -> str:
