@@ -7,9 +7,22 @@ import dataclasses
 import types
 import typing
 from collections.abc import Sequence
+from typing import ClassVar, Protocol, Self, TypeVar
 
 
-def configure(config: type, description: str, arguments: Sequence[str] | None = None):
+class Configuration(Protocol):
+    """A dataclass with a `quick()` version of itself; it may also have `preset(data)`."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
+
+    @classmethod
+    def quick(cls) -> Self: ...
+
+
+C = TypeVar("C", bound=Configuration)
+
+
+def configure(config: type[C], description: str, arguments: Sequence[str] | None = None) -> C:
     """Parse `arguments` (default: sys.argv) into an instance of the frozen dataclass `config`.
 
     Field names become options (`batch_size` -> `--batch-size`); fields of type bool become flags with a `--no-` form.
@@ -31,7 +44,8 @@ def configure(config: type, description: str, arguments: Sequence[str] | None = 
     quick = given.pop("quick")
     if quick and given.get("data", "scenes") != "scenes":
         parser.error("--quick runs on the generated data; leave out --data, or leave out --quick and set --epochs")
-    start = config.quick() if quick else config.preset(given.get("data")) if hasattr(config, "preset") else config()
+    preset = getattr(config, "preset", None)
+    start = config.quick() if quick else preset(given.get("data")) if preset else config()
     return dataclasses.replace(start, **given)
 
 
