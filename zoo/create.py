@@ -41,7 +41,7 @@ def classifier(
     source = room.find(variant, weights)
     if source is not None and classes is None and "logits" not in skip:
         classes = source.classes
-    constants = {} if source is None else {"mean": source.mean, "std": source.std}
+    mean, std = (None, None) if source is None else (source.mean, source.std)
     model = registry.build_classifier(
         variant,
         classes=classes,
@@ -49,8 +49,9 @@ def classifier(
         activation=activation,
         dropout=dropout,
         output_stride=output_stride,
+        mean=mean,
+        std=std,
         model_name=name,
-        **constants,
     )
     if source is not None:
         room.fill(model, source, skip=skip)
@@ -73,9 +74,9 @@ def backbone(
     The other arguments and errors are those of `classifier`; the head of published weights is left out.
     """
     source = room.find(variant, weights, top=False)
-    constants = {} if source is None else {"mean": source.mean, "std": source.std}
+    mean, std = (None, None) if source is None else (source.mean, source.std)
     model = registry.build_backbone(
-        variant, input_shape=input_shape, output_stride=output_stride, pooling=pooling, model_name=name, **constants
+        variant, input_shape=input_shape, output_stride=output_stride, pooling=pooling, mean=mean, std=std, model_name=name
     )
     if source is not None:
         room.fill(model, source)

@@ -40,7 +40,7 @@ class Predictor:
         arrays = [image if isinstance(image, np.ndarray) else decode(image) for image in images]
         batch = np.stack([resize(array, self.size, how=self.how) for array in arrays]).astype("float32")
         if self.model.inputs[0].shape[-1] == 1:
-            batch = batch @ np.float32([[0.299], [0.587], [0.114]])  # ITU-R BT.601 luma, as PIL's convert("L")
+            batch = batch @ np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601 luma, as PIL's convert("L")
         return batch
 
     def probabilities(self, images: Sequence, batch_size: int = 32) -> np.ndarray:

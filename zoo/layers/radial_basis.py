@@ -32,7 +32,7 @@ def codes(classes: int, width: int) -> np.ndarray:
         rows = [line.split() for line in DIGITS.split("\n") if line]
         drawn = ["".join(row[digit] for row in rows) for digit in range(10)]
         return np.array([[1.0 if pixel == "#" else -1.0 for pixel in digit] for digit in drawn], "float32")
-    return np.random.default_rng(1998).choice(np.float32([-1.0, 1.0]), (classes, width))
+    return np.random.default_rng(1998).choice(np.array([-1.0, 1.0], np.float32), (classes, width))
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -153,7 +153,8 @@ def _variables(model, optimizer: bool) -> dict[str, keras.Variable]:
     groups = {"model": model.variables}
     if optimizer:
         groups["optimizer"] = model.optimizer.variables
-    named, seen = {}, set()
+    named: dict[str, keras.Variable] = {}
+    seen: set[int] = set()
     for group, variables in groups.items():
         for variable in variables:
             if id(variable) not in seen:
