@@ -42,7 +42,7 @@ $(VENV)/.backends: $(VENV)/.ready
 	@touch $@
 
 demo: $(VENV)/.ready
-	$(BIN)/python -m projects.first_cnn --quick --out runs/first_cnn
+	$(BIN)/python -m projects.first_cnn --quick
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist loadfile

@@ -23,7 +23,7 @@ import numpy as np
 
 import zoo
 from zoo import explain, export, metrics, predict, viz
-from zoo.command import configure
+from zoo.command import start
 from zoo.data import Dataset, Examples, load
 from zoo.data.augment import Augment, perils, promises
 from zoo.data.look import companions
@@ -64,7 +64,7 @@ class Config:
     @classmethod
     def quick(cls) -> Config:
         """The lesson in about three minutes on two cores."""
-        return cls(data="scenes:quick", size=64, epochs=8)
+        return cls(data="scenes:quick", out="runs/first_cnn_quick", size=64, epochs=8)
 
 
 def main(config: Config) -> Run:
@@ -188,8 +188,8 @@ def find_the_learning_rate(run: Run, report: Report, config: Config, model: kera
     """Find the learning rate instead of guessing it.
 
     Raise the rate exponentially from far too small to far too large, one batch per step, and watch the loss (Smith 2015,
-    arXiv:1506.01186): flat, then falling, then exploding. A tenth of the rate with the least loss is a good peak for a schedule that warms up and decays.
-    Afterwards every weight is put back.
+    arXiv:1506.01186): flat, then falling, then exploding. A tenth of the rate with the least loss is a good peak for a schedule that
+    warms up and decays. Afterwards every weight is put back.
     """
     with run.step("find the learning rate") as done:
         report.lesson(find_the_learning_rate)
@@ -494,4 +494,4 @@ def their_gradcam_plus_plus(model: keras.Model, images: np.ndarray, classes: np.
 
 
 if __name__ == "__main__":
-    main(configure(Config, __doc__))
+    sys.exit(start(main, Config, __doc__))

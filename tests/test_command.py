@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from zoo.command import configure
+from zoo.command import configure, start
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,31 @@ def test_help_shows_the_brief_and_the_help_of_a_field(capsys):
     shown = capsys.readouterr().out
     assert "Question: why?" in shown
     assert "skip unreadable files" in shown
+
+
+def test_a_wrong_input_is_one_line(capsys, monkeypatch):
+    def main(config):
+        raise FileNotFoundError(f"no folder {config.data}; choose another")
+
+    assert start(main, Config, "A lesson.", ["--data", "folder:x"]) == 2
+    assert capsys.readouterr().err == "error: no folder folder:x; choose another\n"
+    monkeypatch.setenv("ZOO_DEBUG", "1")
+    with pytest.raises(FileNotFoundError):
+        start(main, Config, "A lesson.", [])
+
+
+def test_ctrl_c_says_how_to_go_on(capsys):
+    def main(config):
+        raise KeyboardInterrupt
+
+    assert start(main, Config, "A lesson.", []) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_a_finished_run_and_a_broken_promise_keep_their_status():
+    def broken(config):
+        raise SystemExit("broken promise")
+
+    assert start(lambda config: None, Config, "A lesson.", []) == 0
+    with pytest.raises(SystemExit, match="broken promise"):
+        start(broken, Config, "A lesson.", [])

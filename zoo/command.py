@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+import sys
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol, Self, TypeVar
 
 
@@ -47,6 +49,26 @@ def configure(config: type[C], description: str, arguments: Sequence[str] | None
     preset = getattr(config, "preset", None)
     start = config.quick() if quick else preset(given.get("data")) if preset else config()
     return dataclasses.replace(start, **given)
+
+
+def start(main: Callable[[C], object], config: type[C], description: str, arguments: Sequence[str] | None = None) -> int:
+    """Run `main` on the parsed options, as a program: returns the exit status.
+
+    A wrong input (ValueError, OSError, ImportError, KeyError) is one line on stderr and status 2, Ctrl-C is status 130 and says how
+    to go on; ZOO_DEBUG=1 shows the traceback instead.
+    """
+    options = configure(config, description, arguments)
+    try:
+        main(options)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, KeyError) as error:
+        if os.environ.get("ZOO_DEBUG"):
+            raise
+        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _plain(hint):
