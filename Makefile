@@ -45,17 +45,17 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m projects.first_cnn --quick
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist worksteal
 
 test-slow: $(VENV)/.backends
 	$(BIN)/python -m pytest -m "slow or browser" -n 1 --timeout 1800
 
 test-backends: $(VENV)/.backends
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist loadfile
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist loadfile
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist worksteal
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist worksteal
 
 coverage: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist loadfile --cov=zoo --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist worksteal --cov=zoo --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
