@@ -39,7 +39,7 @@ assert ROOT is not None, f"open this notebook inside a checkout of the zoo; {Pat
 os.chdir(ROOT)
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 shown_until = time.time_ns()
 
@@ -53,7 +53,7 @@ def show(run):
         shown_until = saved
 '''
 
-# Only for projects that use the docstrings of their steps, which the notebook shows as prose instead of code.
+# Only for projects that use the docstrings of their steps (`report.lesson(step)` does), which the notebook shows as prose instead of code.
 _DOCSTRINGS = '''
 
 def prose(step):
@@ -108,7 +108,7 @@ class Project:
 
     def uses_docstrings(self) -> bool:
         """Whether the project reads the docstring of something, for example for its report."""
-        return any(isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(self.tree))
+        return any(isinstance(node, ast.Attribute) and node.attr in ("__doc__", "lesson") for node in ast.walk(self.tree))
 
     def steps(self, node: ast.AST) -> list[str]:
         """Functions of the project that `node` names, in the order of the text."""
