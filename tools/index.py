@@ -54,17 +54,18 @@ def dump(entries: list[dict]) -> str:
 
 
 def entry(name: str) -> dict:
-    """What the index says of one row; builds the model."""
+    """What the index says of one row; builds the model, without giving its weights a value."""
     import keras
 
     from zoo import registry
 
-    keras.backend.clear_session()
     variant = registry.row(name)[1]
-    backbone = registry.build_backbone(name, input_shape=variant.input_shape)
-    pyramid = {level: list(output.shape[1:]) for level, output in backbone.output.items()}
-    model = registry.build_classifier(name)
-    return {**facts(name), "gmacs": float(f"{multiply_adds(model) / 1e9:.4g}"), "pyramid": pyramid}
+    with keras.StatelessScope(initialize_variables=False):
+        backbone = registry.build_backbone(name, input_shape=variant.input_shape)
+        pyramid = {level: list(output.shape[1:]) for level, output in backbone.output.items()}
+        gmacs = float(f"{multiply_adds(registry.build_classifier(name)) / 1e9:.4g}")
+    keras.utils.clear_session()  # forgets the variables that wait for a value
+    return {**facts(name), "gmacs": gmacs, "pyramid": pyramid}
 
 
 def facts(name: str) -> dict:
