@@ -39,7 +39,6 @@ _ROOMS = (
     "layers",
     "losses",
     "metrics",
-    "ops",
     "predict",
     "report",
     "run",
