@@ -31,7 +31,6 @@ TITLE = "[data-testid='stHeading'] h1"
 BAR = "[data-testid='stProgress']"
 DOWNLOAD = "[data-testid='stDownloadButton'] button"
 OPTION = "[role='option']"
-RUNNING = "[data-testid='stStatusWidget']"
 
 
 @contextlib.contextmanager
@@ -120,10 +119,6 @@ class Page:
     def severe(self) -> list[str]:
         """Severe messages of the browser's console."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-
-    def settled(self) -> None:
-        """Wait until no script runs."""
-        self.wait.until(lambda _: self.all(DOWNLOAD) and not self.all(RUNNING) and all(self._complete(i) for i in self.all(IMAGE)))
 
     def all(self, selector: str) -> list:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)

@@ -232,6 +232,9 @@ def test_cut_hdf5_is_refused(tmp_path, make, share):
         names(path)
 
 
-def test_half_and_whole_and_compressed_floats_are_read(tmp_path):
-    path = keras_file(tmp_path / "a.h5", compression="gzip", shuffle=True, fletcher32=True)
-    np.testing.assert_array_equal(names(path)[1]["logits/0"], KERNEL)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_compressed_floats_of_any_width_are_read(tmp_path, dtype):
+    path = keras_file(tmp_path / "a.h5", dtype=dtype, compression="gzip", shuffle=True, fletcher32=True)
+    found = names(path)[1]["logits/0"]
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, KERNEL)
