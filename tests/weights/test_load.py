@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import h5py
 import keras
 import numpy as np
@@ -304,6 +306,42 @@ def test_gray_images_score_as_their_rgb_copies(archive):
 def test_impossible_weights_say_what_is_possible(weights, error, message):
     with pytest.raises(error, match=message):
         find(ROW, weights)
+
+
+def test_an_unknown_model_is_told_even_when_weights_are_asked_for():
+    """Not "resnet5 has no published weights": the name is what is wrong."""
+    for build in (zoo.classifier, zoo.backbone):
+        for weights in (None, "imagenet", "./mine.safetensors"):
+            with pytest.raises(ValueError, match=r"no model called 'resnet5'; did you mean .*resnet50"):
+                build("resnet5", weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda good: good[: len(good) // 2], r"mine\.safetensors.*damaged"),
+        (lambda good: pickle.dumps({"stage1_block0_conv/kernel": 1}), "is a pickle, which can run any code.*accepted are"),
+        (lambda good: b"<html>sign in</html>", "is a web page"),
+    ],
+    ids=["truncated", "pickle", "page"],
+)
+def test_a_file_that_is_no_weight_file_is_refused_at_the_front_door(archive, tmp_path, content, message):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(content(archive.read_bytes()))
+    with pytest.raises(ValueError, match=message):
+        zoo.classifier(ROW, weights=path)
+
+
+def test_a_published_file_with_the_wrong_hash_is_refused(monkeypatch, tmp_path):
+    source = find("resnet50_v1", "imagenet")
+    record = source.record
+    file = tmp_path / "mirror" / record.url.removeprefix("https://")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"not the published file")
+    monkeypatch.setenv("ZOO_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(OSError, match=f"is not the file that .* publishes: expected {record.digest}.*correct the mirror"):
+        fill(model(), source)
 
 
 def test_tags_name_records():

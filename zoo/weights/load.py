@@ -68,6 +68,7 @@ def find(variant: str, weights: str | os.PathLike | None, *, top: bool = True) -
         raise ValueError(
             f"weights={text!r} is an address; published weights are asked for by tag ({_tags(variant)}), other files by a local path"
         )
+    names.row(variant)  # an unknown model is told as such, before its weights are looked for
     published = [record for record in records(variant) if record.tag == text] if isinstance(weights, str) else []
     if published:
         record = next((record for record in published if record.top == top), published[0])
