@@ -96,6 +96,23 @@ def test_predict_names_a_folder_that_is_no_run(picture, tmp_path, capsys):
     assert "not the folder of a finished run: model.keras is missing" in capsys.readouterr().err
 
 
+def test_a_run_whose_model_file_carries_code_is_refused(picture, tmp_path, capsys):
+    """Keras' safe mode, which nothing here can switch off: a lambda in a .keras file is never read."""
+    import keras
+
+    from zoo import predict
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Lambda(lambda x: 2 * x, output_shape=(8, 8, 3))(image)
+    keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)).save(tmp_path / "model.keras")
+    predict.save_labels(tmp_path, ["cat", "dog", "newt"], (8, 8), "a test")
+    assert main(["predict", str(picture), "--run", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "Lambda" in error
+    assert "unsafe" in error
+    assert "Traceback" not in error
+
+
 def test_explain_writes_an_overlay_of_the_models_size(run_folder, picture, tmp_path, capsys):
     assert main(["explain", str(picture), "--run", str(run_folder), "--target", "newt", "--out", str(tmp_path / "out")]) == 0
     with Image.open(tmp_path / "out" / "picture_gradcam_plus_plus.png") as overlay:
@@ -121,6 +138,25 @@ def test_sets_and_projects_are_listed(capsys):
     assert "CC0" in capsys.readouterr().out
     assert main(["project"]) == 0
     assert "first_cnn" in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "started"),
+    [
+        (["project", "first_cnn", "--quick", "--epochs", "2"], ["-m", "projects.first_cnn", "--quick", "--epochs", "2"]),
+        (
+            ["app", "--port", "9000"],
+            ["-m", "streamlit", "run", "apps/main.py", "--server.port=9000", "--server.address=127.0.0.1"],
+        ),
+    ],
+)
+def test_projects_and_the_app_are_started_in_the_checkout(arguments, started, monkeypatch, tmp_path):
+    """With their options as typed, from any folder, and their exit status is ours."""
+    calls = []
+    monkeypatch.setattr("zoo.__main__.subprocess.call", lambda command, cwd: calls.append((command, cwd)) or 7)
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 7
+    assert calls == [([sys.executable, *started], ROOT)]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["info", "resnet18"], ["project"]])

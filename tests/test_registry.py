@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 
-import keras
 import pytest
 
 from tests.backbones.counts import PAPER
@@ -90,4 +89,3 @@ def test_constants_follow_the_channels():
 
 def test_the_models_name_is_free():
     assert registry.build_classifier("small_cnn_micro", model_name="mine").name == "mine"
-    assert keras.Model

@@ -6,6 +6,7 @@ import io
 import json
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ def test_the_command_is_one_that_the_terminal_takes(answer):
     options = parser().parse_args(shlex.split(answer.command())[1:])
     assert (options.method, options.target, options.layer) == ("gradcam_plus_plus", "2", "stage1_pool")
     assert options.run_folder == answer.choice.folder
+
+
+def test_numbers_that_are_not_finite_are_refused(answer, monkeypatch):
+    """A damaged model or an overflowing gradient is told, not drawn."""
+    nan = np.full((1, len(answer.chances)), np.nan, "float32")
+    broken = SimpleNamespace(predictor=SimpleNamespace(model=None, prepare=list, probabilities=lambda images: nan))
+    other = answer.seen[::-1].copy()  # no answer is kept for it
+    with pytest.raises(ValueError, match="NaN or infinity for this picture: its weights are damaged; train it again"):
+        explanation.probabilities(answer.choice, other, broken)
+    monkeypatch.setattr(explain, "saliency", lambda *_: np.full((1, 8, 8), np.inf))
+    with pytest.raises(ValueError, match="the Saliency map holds NaN or infinity.*choose another method or layer"):
+        explanation.heat(answer.choice, other, Question("Saliency", 0, None), broken)
 
 
 @pytest.mark.parametrize(("place", "words"), [((1, 6), "upper right"), ((4, 4), "middle centre"), ((7, 0), "lower left")])

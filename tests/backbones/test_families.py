@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from tests.backbones import counts
 from zoo import registry
 from zoo.backbones.lenet import TABLE_I
 
@@ -92,8 +91,3 @@ def test_a_micro_row_has_every_kind_of_layer_of_the_real_one(real, micro):
         return {kind for kind in found if real != "small_cnn" or kind[0] != "Dropout"}
 
     assert kinds(micro) == kinds(real)
-
-
-def test_small_cnn_formula():
-    """The README's sentence in numbers: 3x3 convolutions without bias, two numbers per map of a normalisation, one dense layer."""
-    assert registry.row("small_cnn")[1].parameters == counts.small_cnn((32, 64, 128, 256), 2, 10)
