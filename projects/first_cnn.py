@@ -6,7 +6,7 @@ Data: generated scenes over real photographs (no network), a folder of your own 
     photos (`--data clothing`), or anything in TensorFlow Datasets (`--data tfds:NAME`).
 Time: quick about 3 minutes, scenes about 8 minutes, clothing about 25 minutes on 2 CPU cores without a GPU.
 Expect: on quick scenes a test accuracy of at least 0.85, and at least 0.20 less once objects leave their usual backgrounds;
-    on the clothing photos, from scratch, a test accuracy of at least 0.70. The run itself checks these numbers.
+    on the clothing photos, from scratch, a test accuracy of at least 0.80. The run itself checks these numbers.
 Limits: generated pictures prove the method, not the world. One seed, one architecture, one run: differences of a few
     points between classes are within the intervals that the report prints.
 """
@@ -58,7 +58,7 @@ class Config:
         if data == "scenes:quick":
             return cls.quick()
         if data == "clothing":
-            return cls(data=data, out="runs/clothing", size=64, epochs=40, expect=0.70, expect_gap=None)
+            return cls(data=data, out="runs/clothing", size=64, epochs=40, expect=0.80, expect_gap=None)
         return cls(data=data, out="runs/own", epochs=30, expect=None, expect_gap=None)
 
     @classmethod
@@ -198,7 +198,7 @@ def find_the_learning_rate(run: Run, report: Report, config: Config, model: kera
             report.text(f"This run was told its rate: {config.learning_rate:g}.")
             return dataclasses.replace(recipe, learning_rate=config.learning_rate)
         if not done:
-            sweep = find_learning_rate(model, SimpleNamespace(**pipelines), recipe)
+            sweep = find_learning_rate(model, SimpleNamespace(**pipelines), recipe, low=1e-5, steps=60)
             run.figure("learning_rate", viz.lr_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.peak))
             run.remember("find the learning rate", {"rate": float(np.clip(sweep.peak or 1e-3, 5e-4, 5e-3))})
         rate = run.recall("find the learning rate")["rate"]
@@ -265,7 +265,7 @@ def hold_augmentation_to_its_word(run: Run, report: Report, config: Config, mode
     """
     with run.step("hold augmentation to its word"):
         report.lesson(hold_augmentation_to_its_word)
-        some = data["test"].take(range(min(60, len(data["test"]))))
+        some = data["test"].take(np.random.default_rng(config.seed).permutation(len(data["test"]))[:60])
         images = prepared(some, range(len(some)), config.size).astype("uint8")
         changed = {"original": images}
         for change in (promises, perils):
@@ -373,7 +373,7 @@ def map_the_concepts(run: Run, report: Report, config: Config, model, pipelines,
         labels = data["test"].labels
         some = np.random.default_rng(config.seed).permutation(len(labels))[:400]
         points = PCA(min(50, len(some) - 1, features["test"].shape[1]), random_state=config.seed).fit_transform(features["test"][some])
-        plane = TSNE(2, perplexity=min(30, (len(some) - 1) / 3), random_state=config.seed).fit_transform(points)
+        plane = TSNE(2, perplexity=min(30, (len(some) - 1) / 3), random_state=config.seed, n_jobs=1).fit_transform(points)
         pictures = [data["test"].image(i) for i in some]
         figure = viz.embedding(plane, labels[some], data.classes, pictures)
         report.figure(run.figure("concepts", figure), "Every thumbnail is a test picture; its frame is the true class.")

@@ -121,7 +121,7 @@ def test_a_folder_of_photographs_needs_no_planted_bias(tmp_path):
 
 @pytest.mark.parametrize(
     ("data", "size", "expect"),
-    [(None, 96, 0.85), ("scenes", 96, 0.85), ("scenes:quick", 64, 0.85), ("clothing", 64, 0.70), ("folder:x", 96, None)],
+    [(None, 96, 0.85), ("scenes", 96, 0.85), ("scenes:quick", 64, 0.85), ("clothing", 64, 0.80), ("folder:x", 96, None)],
 )
 def test_each_kind_of_data_brings_its_own_numbers(data, size, expect):
     config = Config.preset(data)
