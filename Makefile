@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 WORKERS ?= 2
 TORCH ?= 2.13.0
 
-.PHONY: demo test test-slow test-backends check coverage app notebooks index lock clean help
+.PHONY: demo test test-slow test-backends check app notebooks notebook-runs index lock clean help
 
 help:
 	@echo "make demo           train, question, explain and export the first CNN on embedded data; prints where the report is"
@@ -45,7 +45,7 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m projects.first_cnn --quick
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist worksteal --cov=zoo --cov-report= --cov-fail-under=90
 
 test-slow: $(VENV)/.backends
 	$(BIN)/python -m pytest -m "slow or browser" -n 1 --timeout 1800
@@ -53,9 +53,6 @@ test-slow: $(VENV)/.backends
 test-backends: $(VENV)/.backends
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist worksteal
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "backend and not slow" -n $(WORKERS) --dist worksteal
-
-coverage: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(WORKERS) --dist worksteal --cov=zoo --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -67,6 +64,9 @@ check: $(VENV)/.ready
 
 app: $(VENV)/.ready
 	$(BIN)/python -m zoo app
+
+notebook-runs: $(VENV)/.ready
+	$(BIN)/python -m tools.notebooks --execute first_cnn
 
 notebooks: $(VENV)/.ready
 	$(BIN)/python -m tools.notebooks

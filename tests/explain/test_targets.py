@@ -1,5 +1,7 @@
 """What can be explained, and what the errors say about what cannot."""
 
+import re
+
 import numpy as np
 import pytest
 from keras import ops
@@ -44,7 +46,7 @@ def test_class_score_picks_an_output():
         (lambda outputs: ops.sum(outputs), ValueError, r"one score per image, shape \(b,\), got \(\)"),
         (ClassScore(0, output="other"), ValueError, "single output, output='other'"),
     ],
-    ids=str,
+    ids=lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value)),
 )
 def test_wrong_targets_are_named(method, target, error, message, cnn, images):
     with pytest.raises(error, match=message):
