@@ -107,7 +107,7 @@ def look_at_the_data(run: Run, report: Report, config: Config) -> Dataset:
         report.figure(run.figure("data", viz.images([train.image(i) for i in some], names[train.labels[some]])), "Training pictures.")
         report.figure(run.figure("counts", viz.class_counts(data.counts(), data.classes)), "Pictures per class and split.")
         what, places = companions(train)
-        kinds = sorted(set(places))
+        kinds = [kind for kind in ("dark", "medium", "bright") if kind in places] or sorted(set(places))
         table = np.array([[np.sum((train.labels == c) & (places == kind)) for kind in kinds] for c in range(len(names))])
         report.figure(run.figure("co_occurrence", viz.co_occurrence(table, data.classes, kinds)), f"Class against {what}, training split.")
         for note in data.notes:
@@ -403,9 +403,11 @@ def search_by_similarity(run: Run, report: Report, config: Config, data: Dataset
         precision = float(np.mean(data["train"].labels[nearest] == labels[:, None]))
         queries = [int(np.flatnonzero(labels == c)[0]) for c in sorted(set(labels.tolist()))][:6]
         found = [[data["train"].image(j) for j in nearest[i]] for i in queries]
-        titles = [data.classes[labels[i]] for i in queries]
-        figure = viz.neighbours([data["test"].image(i) for i in queries], found, titles)
-        report.figure(run.figure("neighbours", figure), f"Of the five nearest, {precision:.0%} share the class of the query.")
+        kinds = data["train"].labels
+        titles = [[data.classes[c] for c in (labels[i], *kinds[nearest[i]])] for i in queries]
+        same = [(kinds[nearest[i]] == labels[i]).tolist() for i in queries]
+        figure = viz.neighbours([data["test"].image(i) for i in queries], found, titles, same)
+        report.figure(run.figure("neighbours", figure), f"Of the five nearest, {precision:.0%} share the class; dashes: another.")
         run.metric(precision_at_5=precision)
 
 

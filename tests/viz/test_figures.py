@@ -220,3 +220,11 @@ def test_short_keeps_both_ends(text, length, expected):
 def test_bad_input_is_told_what_is_wrong(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_titles_of_neighbours_are_rows_not_strings():
+    """A string would be spread over the row letter by letter."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match="one row per query"):
+        viz.neighbours([image], [[image, image]], ["cat"])
+    assert texts(viz.neighbours([image], [[image, image]], [["cat", "dog", "hen"]])) == ["cat", "dog", "hen"]

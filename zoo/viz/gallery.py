@@ -84,6 +84,8 @@ def neighbours(
     shown = style.checked_images(queries, "queries")
     for rows, what in ((found, "found"), (titles, "titles"), (same, "same")):
         _same_length(shown, rows, what)
+    if any(isinstance(row, str) for row in titles or ()):
+        raise ValueError("titles has one row per query, [its title, those of its neighbours ...], got a plain string")
     table = [
         [query, *style.checked_images(row, f"neighbours of query {index}")]
         for index, (query, row) in enumerate(zip(shown, found, strict=True))
