@@ -45,6 +45,7 @@ class Config:
     epochs: int = 12
     batch_size: int = 32
     learning_rate: float | None = field(default=None, metadata={"help": "default: what the learning-rate finder suggests"})
+    sweep: int = field(default=100, metadata={"help": "batches of the learning-rate sweep"})
     seed: int = 0
     skip_bad: bool = field(default=False, metadata={"help": "leave unreadable files out, and count them"})
     expect: float | None = field(default=0.85, metadata={"help": "test accuracy that this run must reach"})
@@ -64,7 +65,7 @@ class Config:
     @classmethod
     def quick(cls) -> Config:
         """The lesson in about three minutes on two cores."""
-        return cls(data="scenes:quick", out="runs/first_cnn_quick", size=64, epochs=8)
+        return cls(data="scenes:quick", out="runs/first_cnn_quick", size=64, epochs=8, sweep=60)
 
 
 def main(config: Config) -> Run:
@@ -198,7 +199,7 @@ def find_the_learning_rate(run: Run, report: Report, config: Config, model: kera
             report.text(f"This run was told its rate: {config.learning_rate:g}.")
             return dataclasses.replace(recipe, learning_rate=config.learning_rate)
         if not done:
-            sweep = find_learning_rate(model, SimpleNamespace(**pipelines), recipe, low=1e-5, steps=60)
+            sweep = find_learning_rate(model, SimpleNamespace(**pipelines), recipe, steps=config.sweep)
             run.figure("learning_rate", viz.lr_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.peak))
             run.remember("find the learning rate", {"rate": float(np.clip(sweep.peak or 1e-3, 5e-4, 5e-3))})
         rate = run.recall("find the learning rate")["rate"]
@@ -283,7 +284,7 @@ def hold_augmentation_to_its_word(run: Run, report: Report, config: Config, mode
 def ask_why(run: Run, report: Report, config: Config, model: keras.Model, data: Dataset, probabilities: np.ndarray) -> None:
     """Ask why it was predicted.
 
-    Grad-CAM++ (Chattopadhay et al. 2017, arXiv:1710.11063) weighs every map of the last stage by how much it raises the score of a
+    Grad-CAM++ (Chattopadhay et al. 2018, arXiv:1710.11063) weighs every map of the last stage by how much it raises the score of a
     class, and shows where the sum is high. Beside each picture
     stands the map of the zoo, then that of tf-keras-vis. Both follow the paper, but constants and enlargement differ, so they agree in
     place, not in every pixel.

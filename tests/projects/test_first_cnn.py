@@ -107,7 +107,7 @@ def test_a_folder_of_photographs_needs_no_planted_bias(tmp_path):
         model="small_cnn_micro",
         epochs=1,
         batch_size=8,
-        learning_rate=0.01,
+        sweep=12,
         expect=None,
         expect_gap=None,
     )
