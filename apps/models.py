@@ -84,11 +84,8 @@ def open_model(choice: Choice) -> Opened:
     if choice.kind == "zoo":
         keras.utils.set_random_seed(0)  # random weights, but the same ones at every visit
         return _opened(predict.from_registry(choice.name, choice.weights), None)
-    try:
-        digest = hashlib.sha256((Path(choice.folder) / FILES[0]).read_bytes()).hexdigest()
-        return _opened(predict.from_run(choice.folder), digest)
-    except Exception as error:  # a damaged archive raises whatever its parser met
-        raise ValueError(f"the run {choice.name} cannot be opened ({error}); delete its folder and run the project again") from error
+    predictor = predict.from_run(choice.folder)
+    return _opened(predictor, hashlib.sha256((Path(choice.folder) / FILES[0]).read_bytes()).hexdigest())
 
 
 def _opened(predictor: predict.Predictor, digest: str | None) -> Opened:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +59,11 @@ class Predictor:
 
 
 def from_run(folder: str | Path) -> Predictor:
-    """The trained model of a run folder. Only `model.keras` is read, with Keras' safe mode on."""
+    """The trained model of a run folder. Only `model.keras` and `labels.json` are read, the model with Keras' safe mode on.
+
+    Raises FileNotFoundError for a folder where no run has finished; ValueError that names the file for one that is damaged,
+    holds code, or does not belong to the other.
+    """
     folder = Path(folder)
     model, labels = folder / "model.keras", folder / LABELS
     for path in (model, labels):
@@ -65,9 +71,8 @@ def from_run(folder: str | Path) -> Predictor:
             raise FileNotFoundError(
                 f"{folder} is not the folder of a finished run: {path.name} is missing; run a project first, for example `make demo`"
             )
-    facts = json.loads(labels.read_text())
-    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
-    loaded = keras.saving.load_model(model, compile=False)
+    facts = _facts(labels)
+    loaded = _loaded(model)
     if loaded.output_shape[-1] != len(facts["classes"]):
         raise ValueError(f"{folder}: the model has {loaded.output_shape[-1]} outputs, but {LABELS} names {len(facts['classes'])} classes")
     return Predictor(loaded, tuple(facts["classes"]), tuple(facts["size"]), facts["how"], note=f"trained on {facts['trained_on']}")
@@ -79,7 +84,7 @@ def save_labels(folder: str | Path, classes: Sequence[str], size: tuple[int, int
     return atomic.write(Path(folder) / LABELS, json.dumps(facts, indent=2))
 
 
-def from_registry(variant: str, weights: str | None = None) -> Predictor:
+def from_registry(variant: str, weights: str | os.PathLike | None = None) -> Predictor:
     """A row of the zoo with published weights; without weights it guesses, and the note says so."""
     model = create.classifier(variant, weights=weights)
     height, width = (side or 224 for side in model.inputs[0].shape[1:3])
@@ -87,3 +92,46 @@ def from_registry(variant: str, weights: str | None = None) -> Predictor:
     names = class_names("imagenet") if n == 1000 else tuple(f"class {i}" for i in range(n))
     note = f"weights: {weights}" if weights else "random weights: the answer means nothing"
     return Predictor(model, tuple(names), (height, width), note=note)
+
+
+def _facts(path: Path) -> dict:
+    """What `save_labels` wrote, every entry of the expected kind."""
+    try:
+        facts = json.loads(path.read_text())
+    except ValueError as error:  # not JSON, or not even text
+        raise _damaged(path, f"it is not JSON: {error}") from error
+    if not isinstance(facts, dict):
+        raise _damaged(path, f"wanted an object, got a {type(facts).__name__}")
+    legal = {
+        "classes": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+        "size": lambda value: isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value),
+        "how": lambda value: value in ("squash", "crop", "letterbox"),
+        "trained_on": lambda value: isinstance(value, str),
+    }
+    for key, fits in legal.items():
+        if key not in facts:
+            raise _damaged(path, f"{key!r} is missing")
+        if not fits(facts[key]):
+            raise _damaged(path, f"{key!r} cannot be {facts[key]!r:.60}")
+    return facts
+
+
+def _loaded(path: Path) -> keras.Model:
+    if not zipfile.is_zipfile(path):  # Keras would say that there is no such file
+        raise _damaged(path, "it is damaged or cut short")
+    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # a damaged archive raises whatever its parser met
+        text = str(error)
+        if "safe_mode" in text or "enable_unsafe_deserialization" in text:  # Keras' own sentence tells how to run the code
+            raise ValueError(
+                f"{path} holds code, such as a Lambda layer, which is unsafe to read: it could do anything on this machine, so it is "
+                "refused; write a layer class in its place and run the project again in a new folder"
+            ) from error
+        first = (text.strip() or type(error).__name__).splitlines()[0]
+        raise _damaged(path, f"{first:.200}") from error
+
+
+def _damaged(path: Path, reason: str) -> ValueError:
+    return ValueError(f"{path} cannot be opened ({reason}); run the project again in a new folder")
