@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,49 @@ def test_a_run_whose_model_file_carries_code_is_refused(picture, tmp_path, capsy
     error = capsys.readouterr().err
     assert "Lambda" in error
     assert "unsafe" in error
+    assert "safe_mode" not in error
     assert "Traceback" not in error
+    assert len(error.splitlines()) == 1
+
+
+def flipped(content):
+    return content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("model.keras", flipped, "CRC"),
+        ("model.keras", lambda content: content[: len(content) // 2], "damaged or cut short"),
+        ("model.keras", lambda content: b"", "damaged or cut short"),
+        ("labels.json", lambda content: content[:-9], "not JSON"),
+        ("labels.json", lambda content: b"\xff\xfe", "not JSON"),
+        ("labels.json", lambda content: b"[]", "wanted an object, got a list"),
+        ("labels.json", lambda content: content.replace(b'"size"', b'"site"'), "'size' is missing"),
+        ("labels.json", lambda content: content.replace(b"squash", b"squeeze"), "'how' cannot be 'squeeze'"),
+    ],
+)
+def test_a_damaged_run_is_one_line_that_names_the_file(run_folder, picture, tmp_path, capsys, name, damage, message):
+    folder = shutil.copytree(run_folder, tmp_path / "copy")
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    assert main(["predict", str(picture), "--run", str(folder)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert re.search(rf"{re.escape(str(folder / name))} cannot be opened \(.*{message}.*\); run the project again in a new folder", error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "--weights", "imagenet"], "--weights goes with --model"),
+        (["explain", "--weights", "imagenet"], "--weights goes with --model"),
+        (["explain", "--method", "saliency", "--layer", "stage1_pool"], "--layer goes with gradcam"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(run_folder, picture, tmp_path, capsys, arguments, message):
+    command, *options = arguments
+    assert main([command, str(picture), "--run", str(run_folder), *options]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert message in error
 
 
 def test_explain_writes_an_overlay_of_the_models_size(run_folder, picture, tmp_path, capsys):

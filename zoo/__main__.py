@@ -109,6 +109,8 @@ def predict(options) -> int:
 
 def explain(options) -> int:
     """Write PICTURE_METHOD.png for every picture: the picture under the heat of the asked class."""
+    if options.method == "saliency" and options.layer:
+        raise ValueError("--layer goes with gradcam and gradcam_plus_plus: saliency looks at the pixels; leave out --layer")
     from PIL import Image
 
     from zoo import explain as room
@@ -186,6 +188,8 @@ def _predictor(options):
     missing = [str(path) for path in options.images if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"no such picture: {', '.join(missing)}")
+    if options.run_folder and options.weights:
+        raise ValueError("--weights goes with --model: a run folder brings its own weights; leave out one of --weights and --run")
     from zoo import predict as room
 
     if options.run_folder:
