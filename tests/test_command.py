@@ -73,6 +73,32 @@ def test_a_wrong_input_is_one_line(capsys, monkeypatch):
         start(main, Config, "A lesson.", [])
 
 
+class Stopped(RuntimeError):
+    """As zoo.train.NotFinite: `start` knows the zoo's own errors by their module."""
+
+    __module__ = "zoo.train.guard"
+
+
+def test_a_training_that_cannot_go_on_is_one_line_and_status_1(capsys, monkeypatch):
+    def main(config):
+        raise Stopped("the loss is NaN; lower the rate")
+
+    assert start(main, Config, "A lesson.", []) == 1
+    assert capsys.readouterr().err == "error: the loss is NaN; lower the rate\n"
+    monkeypatch.setenv("ZOO_DEBUG", "1")
+    with pytest.raises(Stopped):
+        start(main, Config, "A lesson.", [])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("of a library"), RecursionError("deep"), KeyError("forgotten")])
+def test_a_fault_of_the_program_keeps_its_traceback(error):
+    def main(config):
+        raise error
+
+    with pytest.raises(type(error)):
+        start(main, Config, "A lesson.", [])
+
+
 def test_ctrl_c_says_how_to_go_on(capsys):
     def main(config):
         raise KeyboardInterrupt

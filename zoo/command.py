@@ -54,8 +54,9 @@ def configure(config: type[C], description: str, arguments: Sequence[str] | None
 def start(main: Callable[[C], object], config: type[C], description: str, arguments: Sequence[str] | None = None) -> int:
     """Run `main` on the parsed options, as a program: returns the exit status.
 
-    A wrong input (ValueError, OSError, ImportError, KeyError) is one line on stderr and status 2, Ctrl-C is status 130 and says how
-    to go on; ZOO_DEBUG=1 shows the traceback instead.
+    A wrong input (ValueError, OSError, ImportError) is one line on stderr and status 2; a training that cannot go on (a RuntimeError
+    of the zoo's own, such as NotFinite or OutOfMemory) is one line and status 1; Ctrl-C is status 130 and says how to go on.
+    ZOO_DEBUG=1 shows the traceback instead. Any other error is a fault of the program and keeps its traceback.
     """
     options = configure(config, description, arguments)
     try:
@@ -63,11 +64,12 @@ def start(main: Callable[[C], object], config: type[C], description: str, argume
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError, KeyError) as error:
-        if os.environ.get("ZOO_DEBUG"):
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        stopped = isinstance(error, RuntimeError)
+        if os.environ.get("ZOO_DEBUG") or (stopped and not type(error).__module__.startswith("zoo.")):
             raise
-        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
-        return 2
+        print(f"error: {error}", file=sys.stderr)
+        return 1 if stopped else 2
     return 0
 
 

@@ -105,5 +105,5 @@ def test_one_class_only_and_empty_splits():
         check(dataset(train=[1, 1]))
     with pytest.raises(ValueError, match="no pictures in its validation split"):
         check(dataset(validation=[]))
-    with pytest.raises(KeyError, match="no split 'test'"):
+    with pytest.raises(ValueError, match="no split 'test'"):
         check(Dataset("mine", "folder", ("a",), {name: part for name, part in dataset().splits.items() if name != "test"}))

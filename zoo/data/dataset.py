@@ -66,7 +66,7 @@ class Dataset:
 
     def __getitem__(self, split: str) -> Examples:
         if split not in self.splits:
-            raise KeyError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
+            raise ValueError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
         return self.splits[split]
 
     def counts(self) -> dict[str, np.ndarray]:
