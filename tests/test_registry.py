@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 
+import numpy as np
 import pytest
 
 from tests.backbones.counts import PAPER
@@ -54,10 +55,17 @@ def test_a_shape_without_channels_last_is_refused(shape):
         registry.build_classifier("small_cnn_micro", input_shape=shape)
 
 
-@pytest.mark.parametrize("classes", [0, -1, 2.5, "ten"])
+@pytest.mark.parametrize("classes", [0, -1, 2.5, "ten", True])
 def test_an_impossible_class_count_is_refused(classes):
     with pytest.raises(ValueError, match="classes must be a positive int"):
         registry.build_classifier("small_cnn_micro", classes=classes)
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint8])
+def test_a_class_count_may_come_from_an_array(kind):
+    model = registry.build_classifier("small_cnn_micro", classes=kind(3))
+    assert model.output_shape == (None, 3)
+    assert type(model.get_layer("logits").units) is int
 
 
 def test_an_impossible_output_stride_is_refused():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
+import os
 from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo import weights as room
+from zoo.weights.match import new_head, skipped
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +18,7 @@ def classifier(
     variant: str,
     /,
     *,
-    weights: str | None = None,
+    weights: str | os.PathLike | None = None,
     classes: int | None = None,
     input_shape=None,
     activation: str | None = None,
@@ -39,8 +42,11 @@ def classifier(
     Raises ValueError for an unknown variant or weights, an illegal size, or a class count that the weights do not have.
     """
     source = room.find(variant, weights)
-    if source is not None and classes is None and "logits" not in skip:
-        classes = source.classes
+    if source is not None and not skipped("logits/kernel", tuple(skip)):
+        if classes is None:
+            classes = source.classes
+        elif isinstance(classes, numbers.Integral) and source.classes not in (None, classes):  # told before anything is fetched
+            raise ValueError(f"the weights {os.fspath(weights or '')!r} do not fit. {new_head(source.classes, classes)}")
     mean, std = (None, None) if source is None else (source.mean, source.std)
     model = registry.build_classifier(
         variant,
@@ -62,7 +68,7 @@ def backbone(
     variant: str,
     /,
     *,
-    weights: str | None = None,
+    weights: str | os.PathLike | None = None,
     input_shape=(None, None, 3),
     output_stride: int | None = None,
     pooling: str | None = None,

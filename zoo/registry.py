@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import importlib
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -118,10 +119,10 @@ def build_classifier(
     """
     module, variant = _changed(name, changes)
     classes = variant.classes if classes is None else classes
-    if not isinstance(classes, int) or classes < 1:
+    if not isinstance(classes, numbers.Integral) or isinstance(classes, bool) or classes < 1:
         raise ValueError(f"classes must be a positive int, got {classes!r}; for features without a head use zoo.backbone({name!r})")
     image, pyramid = _pyramid(name, module, variant, input_shape, output_stride, mean, std)
-    outputs = classify(pyramid, variant.top, classes, dropout)
+    outputs = classify(pyramid, variant.top, int(classes), dropout)
     if activation is not None:
         outputs = layers.Activation(activation, dtype=keras.backend.floatx(), name="probabilities")(outputs)
     return keras.Model(image, outputs, name=model_name or name)

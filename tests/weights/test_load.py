@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import h5py
@@ -15,6 +16,8 @@ import zoo
 from zoo import registry
 from zoo.weights import fill, find, load_weights, save_weights
 from zoo.weights.load import constants
+from zoo.weights.match import require_match
+from zoo.weights.stored import opened
 from zoo.weights.tree import tree
 
 ROW = "small_cnn_micro"
@@ -140,6 +143,26 @@ def test_wrong_class_count_says_to_skip_the_head(archive):
         zoo.classifier(ROW, weights=archive, classes=3)
 
 
+@pytest.mark.parametrize("skip", [(), ("fc*",)])
+def test_wrong_class_count_is_told_before_the_download(monkeypatch, skip):
+    monkeypatch.setattr("zoo.download.fetch", lambda *_, **__: pytest.fail("the file was asked for"))
+    with pytest.raises(ValueError, match=r'\'imagenet\'.*1000 classes and the model 7.*skip=\("logits",\)'):
+        zoo.classifier("vgg16", weights="imagenet", classes=7, skip=skip)
+
+
+def test_bfloat16_is_told_with_what_is_accepted(tmp_path):
+    """safetensors has the type and numpy has not, so such a file is not read; it is floating point all the same."""
+    header = {"kernel": {"dtype": "BF16", "shape": [1, 1, 3, 2], "data_offsets": [0, 12]}}
+    text = json.dumps(header).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(12))
+    image = keras.Input((4, 4, 3))
+    target = keras.Model(image, layers.Conv2D(2, 1, use_bias=False, name="conv")(image))
+    message = r"not accepted: conv/kernel: BF16\n  Accepted is float16 or float32 or float64: convert"
+    with opened(path) as file, pytest.raises(ValueError, match=message):
+        require_match({"conv/kernel": file.tensors["kernel"]}, tree(target), target, file)
+
+
 def test_a_file_without_head_says_to_skip_it(tmp_path):
     save_weights(registry.build_backbone(ROW, input_shape=(32, 32, 3)), tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match=r"no head.*skip=\('logits',\)"):
@@ -197,7 +220,7 @@ def change(file, value):
         (third, r"left over in the file: logits/2 \[2\]"),
         (rename, "absent in the file: stage1_block0_conv/kernel.*\n.*left over in the file: renamed/0"),
         (reshape, r"misshapen \(file, model\): stage1_block0_conv/kernel: \[3, 3, 3, 9\], \[3, 3, 3, 8\]"),
-        (integers, "not floating point in the file: stage1_block0_conv/kernel: int8"),
+        (integers, r"not accepted: stage1_block0_conv/kernel: int8\n  Accepted is float16 or float32 or float64: convert"),
         (nan, "NaN or infinity, for example stage1_block0_conv/kernel"),
         (infinite, "NaN or infinity"),
     ],

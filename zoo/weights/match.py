@@ -22,20 +22,27 @@ def require_match(parts: dict, wanted: dict, model, file: Opened) -> None:
     misshapen = [
         (path, part.shape, tuple(variable.shape)) for path, part, variable in both if not _fits(path, part.shape, variable, wanted)
     ]
-    mistyped = [f"{path}: {part.dtype}" for path, part, variable in both if not _same_kind(part.dtype, str(variable.dtype))]
+    strange = [(path, part.dtype, _accepted(str(variable.dtype))) for path, part, variable in both]
+    mistyped = [(path, stored, accepted) for path, stored, accepted in strange if stored not in accepted]
     if not (absent or extra or misshapen or mistyped):
         return
     lines = [f"{file.path} does not fit {model.name}; the model was left as it was."]
-    lines += (
-        _lines("absent in the file", absent) + _lines("left over in the file", extra) + _lines("not floating point in the file", mistyped)
-    )
+    lines += _lines("absent in the file", absent) + _lines("left over in the file", extra)
+    lines += _lines("of a type that is not accepted", [f"{path}: {stored}" for path, stored, _ in mistyped])
+    for accepted in dict.fromkeys(accepted for *_, accepted in mistyped):
+        lines.append(f"  Accepted is {' or '.join(accepted)}: convert the tensors where the file was made and save it again.")
     lines += _lines("misshapen (file, model)", [f"{path}: {list(a)}, {list(b)}" for path, a, b in misshapen])
     heads = [(a[-1], b[-1]) for path, a, b in misshapen if path == "logits/kernel"]
     if heads:
-        lines.append(f'  The file has {heads[0][0]} classes and the model {heads[0][1]}: to keep a new head, pass skip=("logits",).')
+        lines.append(f"  {new_head(*heads[0])}")
     elif absent and not extra and all(skipped(path, HEAD) for path in absent):
         lines.append(f"  The file has no head: to start with a new one, pass skip={tuple(layers(absent))!r}.")
     raise ValueError("\n".join(lines))
+
+
+def new_head(stored, wanted) -> str:
+    """What to do when file and model differ in their number of classes."""
+    return f'The file has {stored} classes and the model {wanted}: to keep a new head, pass skip=("logits",).'
 
 
 def _lines(title: str, items: list[str], most: int = 8) -> list[str]:
@@ -57,9 +64,9 @@ def adapted(value: np.ndarray, variable) -> np.ndarray:
     return np.repeat(value.sum(axis=2, keepdims=True) / channels, channels, axis=2)
 
 
-def _same_kind(stored: str, mine: str) -> bool:
-    """Floating point fits floating point of any width; everything else must be the very type."""
-    return stored in ("float16", "float32", "float64") if "float" in mine else stored == mine
+def _accepted(mine: str) -> tuple[str, ...]:
+    """Floating point of every width that numpy has fits floating point; everything else must be the very type."""
+    return ("float16", "float32", "float64") if "float" in mine else (mine,)
 
 
 def skipped(path: str, patterns: tuple[str, ...]) -> bool:
