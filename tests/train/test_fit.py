@@ -164,24 +164,37 @@ def test_patience_stops_and_survives_a_resume(recipe, start):
     assert len(fit(build(recipe), DATA, recipe, start(), callbacks=[Stop(5, 0)], verbose=0).rows) == 5
 
 
+class Counter(keras.callbacks.Callback):
+    count = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+
+    def state(self):
+        return {"count": self.count}
+
+    def load_state(self, state):
+        self.count = state["count"]
+
+
 def test_a_callback_with_state_gets_it_back(recipe, start):
-    class Counter(keras.callbacks.Callback):
-        count = 0
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.count += 1
-
-        def state(self):
-            return {"count": self.count}
-
-        def load_state(self, state):
-            self.count = state["count"]
-
     with pytest.raises(KeyboardInterrupt):
         fit(build(recipe), DATA, recipe, start(), callbacks=[Counter(), Stop(2, 0)], verbose=0)
     counter = Counter()
     fit(build(recipe), DATA, recipe, start(), callbacks=[counter], verbose=0)
     assert counter.count == 3
+
+
+def test_another_number_of_callbacks_with_state_is_refused_until_the_end(recipe, start):
+    with pytest.raises(KeyboardInterrupt):
+        fit(build(recipe), DATA, recipe, start(), callbacks=[Counter(), Stop(2, 0)], verbose=0)
+    model = build(recipe)
+    for callbacks, number in (([], 0), ([Counter(), Counter()], 2)):
+        with pytest.raises(ValueError, match=f"started with 1 callbacks that keep a state, now there are {number}.*same callbacks"):
+            fit(model, DATA, recipe, start(), callbacks=callbacks, verbose=0)
+    equal(model, build(recipe))
+    whole = fit(model, DATA, recipe, start(), callbacks=[Counter()], verbose=0)
+    assert fit(build(recipe), DATA, recipe, start(), verbose=0) == whole
 
 
 @pytest.mark.parametrize("tail", ["4,0.1,0.", "\x00\x00\x00", ""])

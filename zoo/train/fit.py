@@ -96,8 +96,9 @@ def fit(
         keeper.set_model(model)
         if stored is not None:
             _same(contract, stored[1]["contract"], run.folder)
+            states = _states(keeper.others, stored[1]["callbacks"], run.folder, finished)
             checkpoint.restore(model, stored[0])
-            for callback, state in zip(keeper.others, stored[1]["callbacks"], strict=True):
+            for callback, state in zip(keeper.others, states, strict=False):
                 callback.load_state(state)
         repair_history(run.history, rows, stored is not None)
         if stored is None:
@@ -193,6 +194,18 @@ def _same(contract: dict, before: dict, folder) -> None:
         raise ValueError(
             f"the training in {folder} was started differently: {'; '.join(changed)}. Resume it as it was, or use a new run folder"
         )
+
+
+def _states(callbacks: list, states: list, folder, finished: bool) -> list:
+    """The stored states of the callbacks that have one; none when they cannot be told apart and nothing is left to train."""
+    if len(callbacks) == len(states):
+        return states
+    if finished:
+        return []
+    raise ValueError(
+        f"the training in {folder} was started with {len(states)} callbacks that keep a state, now there are {len(callbacks)}. "
+        "Resume it with the same callbacks in the same order, or use a new run folder"
+    )
 
 
 def _train(model, batches, validation, recipe, steps, callbacks, done: int, verbose) -> None:
