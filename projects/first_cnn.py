@@ -65,7 +65,7 @@ class Config:
     @classmethod
     def quick(cls) -> Config:
         """The lesson in about three minutes on two cores."""
-        return cls(data="scenes:quick", out="runs/first_cnn_quick", size=64, epochs=8, sweep=60)
+        return cls(data="scenes:quick", out="runs/first_cnn_quick", size=64, epochs=6, sweep=60)
 
 
 def main(config: Config) -> Run:

@@ -98,9 +98,9 @@ def test_a_picture_survives_its_png(answer):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.text(max_size=80))
+@given(st.text(st.characters(exclude_characters="\x00"), max_size=80))
 def test_markdown_shows_any_name_as_it_is(name):
-    """The oracle is a Markdown parser that knows nothing of us."""
+    """The oracle is a Markdown parser that knows nothing of us. CommonMark replaces NUL, which no file name can hold."""
     markdown = pytest.importorskip("markdown_it", reason="needs markdown-it-py").MarkdownIt("commonmark")
     tokens = markdown.parseInline(literal(name))
     children = tokens[0].children if tokens else []
