@@ -4,7 +4,7 @@ Question: what does a small convolutional network learn from a few thousand pict
     the thing or only at the place where the thing usually stands?
 Data: generated scenes over real photographs (no network), a folder of your own (`--data folder:PATH`), the public CC0 clothing
     photos (`--data clothing`), or anything in TensorFlow Datasets (`--data tfds:NAME`).
-Time: quick about 3 minutes, clothing about 19 minutes on 2 CPU cores without a GPU (measured); scenes about 12 (estimated).
+Time: quick about 2 minutes, clothing about 19 minutes on 2 CPU cores without a GPU (measured); scenes about 12 (estimated).
 Expect: on quick scenes a test accuracy of at least 0.85, and at least 0.20 less once objects leave their usual backgrounds;
     on the clothing photos, from scratch, a test accuracy of at least 0.80. The run itself checks these numbers.
 Limits: generated pictures prove the method, not the world. One seed, one architecture, one run: differences of a few
