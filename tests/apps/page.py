@@ -113,8 +113,14 @@ class Page:
         """Press the download button `label` and return the file, once it is complete in `folder`."""
         before = set(folder.iterdir())
         next(button for button in self.all(DOWNLOAD) if label in button.text).click()
-        done = self.wait.until(lambda _: [p for p in set(folder.iterdir()) - before if p.suffix != ".crdownload" and p.stat().st_size])
-        return done[0].read_bytes()
+
+        def complete(_):
+            """Chromium writes to a hidden name, then to NAME.crdownload, and renames at the end."""
+            fresh = set(folder.iterdir()) - before
+            pending = [path for path in fresh if path.name.startswith(".") or path.suffix == ".crdownload"]
+            return not pending and [path for path in fresh if path.stat().st_size]
+
+        return self.wait.until(complete)[0].read_bytes()
 
     def severe(self) -> list[str]:
         """Severe messages of the browser's console."""
