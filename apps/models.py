@@ -12,8 +12,8 @@ import keras
 import streamlit as st
 
 from zoo import explain, predict
+from zoo.weights.published import records
 from zoo.weights.record import Record
-from zoo.weights.table import records
 
 RUNS = "ZOO_RUNS"
 """Environment variable: the folder that holds run folders (default ./runs), or one run folder."""

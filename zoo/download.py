@@ -36,7 +36,7 @@ class DownloadError(OSError):
 def fetch(
     url: str,
     *,
-    digest: str,
+    digest: str | None,
     bytes: int | None = None,
     limit: int | None = None,
     folder: str | os.PathLike | None = None,
@@ -44,7 +44,8 @@ def fetch(
 ) -> Path:
     """The verified local copy of `url`.
 
-    digest:  "sha256:<64 hex>" or "md5:<32 hex>"; the file is hashed every time, before anyone parses it.
+    digest:  "sha256:<64 hex>" or "md5:<32 hex>"; the file is hashed every time, before anyone parses it. None where the publisher
+             states none: the sha256 of the first download is printed, kept beside the file (NAME.sha256) and required from then on.
     bytes:   exact size where it is known.
     limit:   most bytes accepted where the size is not known; default 4 GiB.
     folder:  where it is kept instead of the user cache; the layout below it is the URL without its scheme.
@@ -52,10 +53,14 @@ def fetch(
 
     Raises DownloadError (an OSError) that names the URL, the file and the next step; ValueError for a bad url or digest.
     """
-    split_digest(digest)
     place = _place(url)
     root = Path(folder) if folder is not None else cache_folder()
     target = root / place
+    first_seen = target.with_name(f"{target.name}.sha256")
+    if digest is None:
+        digest = first_seen.read_text(encoding="utf-8").strip() if first_seen.is_file() else _ANY
+    if digest != _ANY:
+        split_digest(digest)
     if target.is_file() and _matches(target, digest, bytes):
         return target
     mirror = os.environ.get("ZOO_MIRROR", "")
@@ -68,7 +73,16 @@ def fetch(
         addresses.append(url)
     if not addresses:
         raise DownloadError(_offline_message(url, target))
-    return _fetch(addresses, target, digest, bytes, limit or 4 << 30, timeout)
+    fetched = _fetch(addresses, target, digest, bytes, limit or 4 << 30, timeout)
+    if digest == _ANY:
+        kept = file_digest(fetched)
+        first_seen.write_text(f"{kept}\n", encoding="utf-8")
+        _say(f"{url} has no published digest; this file has {kept}, which is required from now on")
+    return fetched
+
+
+_ANY = "sha256:"
+"""Begins every sha256: what a file must match of which nothing is known yet."""
 
 
 def held(url: str) -> bool:
@@ -78,16 +92,19 @@ def held(url: str) -> bool:
 
 
 def split_digest(digest: str) -> tuple[str, str]:
-    """ "sha256:<64 hex>" or "md5:<32 hex>" -> (algorithm, hex).
+    """ "sha256:<64 hex>", its first 8 to 63 digits, or "md5:<32 hex>" -> (algorithm, hex).
 
-    Only lower case and the exact length are accepted, so that a typing mistake can never turn one algorithm into another.
+    Only lower case and the exact lengths are accepted, so that a typing mistake can never turn one algorithm into another.
+    The beginning of a sha256 is what torchvision and timm write into their file names; like md5, eight digits guard against
+    accident, not against an attacker.
     md5 guards against accident, not against an attacker; it is accepted because for some files the publisher offers nothing better.
     """
     algorithm, _, value = str(digest).partition(":")
     length = _LENGTHS.get(algorithm)
-    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", value):
+    if length is None or not re.fullmatch(f"[0-9a-f]{{{8 if algorithm == 'sha256' else length},{length}}}", value):
         raise ValueError(
-            f"a digest is 'sha256:' and 64, or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; copy it from the publisher"
+            f"a digest is 'sha256:' and 64 (or the first 8 or more), or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; "
+            "copy it from the publisher"
         )
     return algorithm, value
 
@@ -156,7 +173,7 @@ def _download(address: str, target: Path, digest: str, size: int | None, limit: 
             os.fsync(file.fileno())
         if size is not None and count != size:
             raise DownloadError(f"{address} ended after {count:,} of {size:,} bytes; run again, the connection may have been cut")
-        if got != digest:
+        if not got.startswith(digest):
             with part.open("rb") as file:
                 page = file.read(256).lstrip()[:1] == b"<"
             cause = (
@@ -175,7 +192,7 @@ def _download(address: str, target: Path, digest: str, size: int | None, limit: 
 
 def _stream(address: str, file, digest: str, limit: int, timeout: float) -> tuple[str, int]:
     """Copy the answer to `file`; returns (digest, bytes). More than `limit` bytes are never written."""
-    algorithm, _ = split_digest(digest)
+    algorithm = digest.partition(":")[0]
     state, count = _hash(algorithm), 0
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "vision-zoo"})  # noqa: S310 (checked by _require_safe)
@@ -217,8 +234,8 @@ _OPENER = urllib.request.build_opener(_SafeRedirects)
 
 
 def _matches(path: Path, digest: str, size: int | None) -> bool:
-    algorithm, _ = split_digest(digest)
-    return (size is None or path.stat().st_size == size) and file_digest(path, algorithm) == digest
+    algorithm = digest.partition(":")[0]
+    return (size is None or path.stat().st_size == size) and file_digest(path, algorithm).startswith(digest)
 
 
 def _checked(path: Path, digest: str, size: int | None, url: str) -> Path:

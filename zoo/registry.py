@@ -40,6 +40,7 @@ class Family:
 
 
 FAMILIES = {
+    "mlp": Family("zoo.backbones.mlp", "Rumelhart, Hinton & Williams: Learning representations by back-propagating errors", 1986),
     "lenet": Family(
         "zoo.backbones.lenet", "LeCun, Bottou, Bengio & Haffner: Gradient-based learning applied to document recognition", 1998
     ),
@@ -51,7 +52,104 @@ FAMILIES = {
     "vgg": Family(
         "zoo.backbones.vgg", "Simonyan & Zisserman: Very deep convolutional networks for large-scale image recognition", 2014, "1409.1556"
     ),
+    "googlenet": Family("zoo.backbones.googlenet", "Szegedy et al.: Going deeper with convolutions", 2014, "1409.4842"),
+    "all_convolutional": Family(
+        "zoo.backbones.all_convolutional",
+        "Springenberg, Dosovitskiy, Brox & Riedmiller: Striving for simplicity: the all convolutional net",
+        2014,
+        "1412.6806",
+    ),
+    "bn_inception": Family(
+        "zoo.backbones.bn_inception",
+        "Ioffe & Szegedy: Batch normalization: accelerating deep network training by reducing internal covariate shift",
+        2015,
+        "1502.03167",
+    ),
+    "inception_v3": Family(
+        "zoo.backbones.inception_v3",
+        "Szegedy, Vanhoucke, Ioffe, Shlens & Wojna: Rethinking the Inception architecture for computer vision",
+        2015,
+        "1512.00567",
+    ),
     "resnet": Family("zoo.backbones.resnet", "He, Zhang, Ren & Sun: Deep residual learning for image recognition", 2015, "1512.03385"),
+    "cifar_resnet": Family(
+        "zoo.backbones.cifar_resnet", "He, Zhang, Ren & Sun: Deep residual learning for image recognition", 2015, "1512.03385"
+    ),
+    "inception_v4": Family(
+        "zoo.backbones.inception_v4",
+        "Szegedy, Ioffe, Vanhoucke & Alemi: Inception-v4, Inception-ResNet and the impact of residual connections on learning",
+        2016,
+        "1602.07261",
+    ),
+    "squeezenet": Family(
+        "zoo.backbones.squeezenet",
+        "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size",
+        2016,
+        "1602.07360",
+    ),
+    "resnet_v2": Family("zoo.backbones.resnet_v2", "He, Zhang, Ren & Sun: Identity mappings in deep residual networks", 2016, "1603.05027"),
+    "wide_resnet": Family("zoo.backbones.wide_resnet", "Zagoruyko & Komodakis: Wide residual networks", 2016, "1605.07146"),
+    "densenet": Family(
+        "zoo.backbones.densenet", "Huang, Liu, van der Maaten & Weinberger: Densely connected convolutional networks", 2016, "1608.06993"
+    ),
+    "xception": Family(
+        "zoo.backbones.xception", "Chollet: Xception: deep learning with depthwise separable convolutions", 2016, "1610.02357"
+    ),
+    "resnext": Family(
+        "zoo.backbones.resnext",
+        "Xie, Girshick, Dollár, Tu & He: Aggregated residual transformations for deep neural networks",
+        2016,
+        "1611.05431",
+    ),
+    "mobilenet": Family(
+        "zoo.backbones.mobilenet",
+        "Howard et al.: MobileNets: efficient convolutional neural networks for mobile vision applications",
+        2017,
+        "1704.04861",
+    ),
+    "nasnet": Family(
+        "zoo.backbones.nasnet",
+        "Zoph, Vasudevan, Shlens & Le: Learning transferable architectures for scalable image recognition",
+        2017,
+        "1707.07012",
+    ),
+    "se_resnet": Family("zoo.backbones.se_resnet", "Hu, Shen, Albanie, Sun & Wu: Squeeze-and-excitation networks", 2017, "1709.01507"),
+    "mobilenet_v2": Family(
+        "zoo.backbones.mobilenet_v2",
+        "Sandler, Howard, Zhu, Zhmoginov & Chen: MobileNetV2: inverted residuals and linear bottlenecks",
+        2018,
+        "1801.04381",
+    ),
+    "resnet_d": Family(
+        "zoo.backbones.resnet_d",
+        "He, Zhang, Zhang, Zhang, Xie & Li: Bag of tricks for image classification with convolutional neural networks",
+        2018,
+        "1812.01187",
+    ),
+    "mobilenet_v3": Family("zoo.backbones.mobilenet_v3", "Howard et al.: Searching for MobileNetV3", 2019, "1905.02244"),
+    "efficientnet": Family(
+        "zoo.backbones.efficientnet",
+        "Tan & Le: EfficientNet: rethinking model scaling for convolutional neural networks",
+        2019,
+        "1905.11946",
+    ),
+    "bit": Family("zoo.backbones.bit", "Kolesnikov et al.: Big Transfer (BiT): general visual representation learning", 2019, "1912.11370"),
+    "vit": Family(
+        "zoo.backbones.vit",
+        "Dosovitskiy et al.: An image is worth 16x16 words: transformers for image recognition at scale",
+        2020,
+        "2010.11929",
+    ),
+    "efficientnet_v2": Family(
+        "zoo.backbones.efficientnet_v2", "Tan & Le: EfficientNetV2: smaller models and faster training", 2021, "2104.00298"
+    ),
+    "convnext": Family("zoo.backbones.convnext", "Liu, Mao, Wu, Feichtenhofer, Darrell & Xie: A ConvNet for the 2020s", 2022, "2201.03545"),
+    "convnext_v2": Family(
+        "zoo.backbones.convnext_v2",
+        "Woo et al.: ConvNeXt V2: co-designing and scaling ConvNets with masked autoencoders",
+        2023,
+        "2301.00808",
+    ),
     "small_cnn": Family("zoo.backbones.small_cnn", "", 2026),
 }
 
@@ -96,7 +194,8 @@ def build_backbone(
     """
     module, variant = _changed(name, changes)
     image, pyramid = _pyramid(name, module, variant, input_shape, output_stride, mean, std)
-    outputs = pyramid if pooling is None else pool(deepest(pyramid), pooling)
+    levels = {key: level for key, level in pyramid.items() if key != "token"}
+    outputs = levels if pooling is None else pool(deepest(levels), pooling)
     return keras.Model(image, outputs, name=model_name or name)
 
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.backbones.counts import MICRO
 from zoo import registry
 from zoo.backbones.lenet import TABLE_I
 
@@ -62,21 +63,7 @@ def test_the_minimum_is_the_smallest_that_works(name):
         registry.build_backbone(name, changes={"minimum": 1}, input_shape=(minimum - 1, minimum - 1, 3))
 
 
-@pytest.mark.parametrize(
-    ("real", "micro"),
-    [
-        ("lenet5", "lenet_micro"),
-        ("lenet5_modern", "lenet_modern_micro"),
-        ("alexnet", "alexnet_micro"),
-        ("alexnet_torchvision", "alexnet_torchvision_micro"),
-        ("vgg11", "vgg_micro"),
-        ("vgg11_bn", "vgg_bn_micro"),
-        ("resnet18", "resnet_micro"),
-        ("resnet50", "resnet_bottleneck_micro"),
-        ("resnet50_v1", "resnet_v1_micro"),
-        ("small_cnn", "small_cnn_micro"),
-    ],
-)
+@pytest.mark.parametrize(("real", "micro"), MICRO.items())
 def test_a_micro_row_has_every_kind_of_layer_of_the_real_one(real, micro):
     """Same types, and the same settings apart from widths, so that a test of the small one speaks for the large one."""
     settings = ("kernel_size", "strides", "padding", "groups", "use_bias", "activation", "momentum", "epsilon", "rate", "pool_size", "beta")

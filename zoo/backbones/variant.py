@@ -17,15 +17,19 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 class Top:
     """The published classification head of a family, as data for `zoo.heads.classify`.
 
-    pool:       "average" (global), "flatten", or an int n: adaptive average pooling to n x n, then flatten.
+    pool:       "average" (global), "flatten", "token" (the class token of a vision transformer, which its `features` returns as
+                "token" beside the pyramid), or an int n: adaptive average pooling to n x n, then flatten.
+    norm:       epsilon of a layer normalisation of the pooled features, or None without one (ConvNeXt).
     hidden:     widths of the fully connected layers before the logits.
     activation: after each hidden layer: "scaled_tanh" (LeNet-5), or a name that Keras knows.
     dropout:    rate, applied as `dropout_at` says: "after" every hidden layer, or "before" every hidden layer.
                 Without hidden layers it acts on the pooled features.
-    output:     "dense" logits, or "radial_basis": minus the squared distance to a fixed code per class (LeNet-5).
+    output:     "dense" logits; "radial_basis": minus the squared distance to a fixed code per class (LeNet-5); or "convolution":
+                dropout, a 1x1 convolution to a map per class, ReLU, and only then the pooling (SqueezeNet, all-convolutional net).
     """
 
     pool: str | int = "average"
+    norm: float | None = None
     hidden: tuple[int, ...] = ()
     activation: str = "relu"
     dropout: float = 0.0
@@ -56,3 +60,10 @@ class Variant:
     std: tuple[float, ...] = IMAGENET_STD
     top: Top = Top()
     output_strides: tuple[int, ...] = ()
+
+
+def rounded(width: float, divisor: int = 8, minimum: int | None = None) -> int:
+    """A scaled number of channels, rounded to a multiple of `divisor` but never down by more than a tenth (MobileNetV2's and
+    EfficientNet's published code)."""
+    near = max(minimum or divisor, int(width + divisor / 2) // divisor * divisor)
+    return near + divisor if near < 0.9 * width else near

@@ -15,7 +15,7 @@ def deepest(pyramid: dict):
     """The deepest level of a pyramid (b, h, w, c)."""
     if not pyramid:
         raise ValueError("a classification head needs at least one pyramid level, got none: the family's features() returned {}")
-    return pyramid[max(pyramid, key=lambda key: int(key[1:]))]
+    return pyramid[max((key for key in pyramid if key != "token"), key=lambda key: int(key[1:]))]
 
 
 def pool(x, how: str | int):
@@ -41,7 +41,13 @@ def classify(pyramid: dict, top: Top, classes: int, dropout: float | None = None
     """Pyramid -> logits (b, classes), float32 under every precision policy (float64 where floatx is float64)."""
     rate = top.dropout if dropout is None else dropout
     start = "he_normal" if top.activation == "relu" else "glorot_uniform"
-    x = pool(deepest(pyramid), top.pool)
+    if top.output == "convolution":
+        return _convolved(deepest(pyramid), top, classes, rate)
+    if top.pool == "token" and "token" not in pyramid:
+        raise ValueError(f"this head reads the class token, got a pyramid of {', '.join(pyramid)}; features() must return 'token' too")
+    x = pyramid["token"] if top.pool == "token" else pool(deepest(pyramid), top.pool)
+    if top.norm is not None:
+        x = layers.LayerNormalization(epsilon=top.norm, name="head_norm")(x)
     for index, width in enumerate(top.hidden, start=1):
         if rate and top.dropout_at == "before":
             x = layers.Dropout(rate, name=f"dropout{index}")(x)
@@ -52,3 +58,12 @@ def classify(pyramid: dict, top: Top, classes: int, dropout: float | None = None
         x = layers.Dropout(rate, name="dropout")(x)
     output = {"dense": layers.Dense, "radial_basis": RadialBasis}[top.output]
     return output(classes, dtype=keras.backend.floatx(), name="logits")(x)
+
+
+def _convolved(x, top: Top, classes: int, rate: float):
+    """A map of scores per class, rectified, then its mean: no fully connected layer at all."""
+    if rate:
+        x = layers.Dropout(rate, name="dropout")(x)
+    x = layers.Conv2D(classes, 1, kernel_initializer="glorot_uniform", dtype=keras.backend.floatx(), name="logits")(x)
+    x = layers.ReLU(dtype=keras.backend.floatx(), name="logits_relu")(x)
+    return layers.GlobalAveragePooling2D(dtype=keras.backend.floatx(), name="pool")(x)

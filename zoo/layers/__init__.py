@@ -8,6 +8,7 @@ from zoo.layers.convolution import GroupedConv2D, PartialConv2D
 from zoo.layers.normalisation import LocalResponseNormalisation, Standardise
 from zoo.layers.pooling import AdaptiveAveragePooling, TrainableSubsampling
 from zoo.layers.radial_basis import RadialBasis
+from zoo.layers.squeeze_excite import squeeze_excite
 
 __all__ = [
     "AdaptiveAveragePooling",
@@ -18,4 +19,5 @@ __all__ = [
     "Standardise",
     "TrainableSubsampling",
     "scaled_tanh",
+    "squeeze_excite",
 ]

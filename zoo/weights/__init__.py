@@ -2,7 +2,7 @@
 
 A file is hashed before it is parsed, never unpickled, and never tells us what to build: the architecture comes from our
 code. What is absent, left over or misshapen raises with the paths. See `zoo.weights.load` for the functions,
-`zoo.weights.table` for what can be fetched, `zoo.download` for ZOO_CACHE, ZOO_MIRROR and ZOO_OFFLINE.
+`zoo.weights.published` for what can be fetched, `zoo.download` for ZOO_CACHE, ZOO_MIRROR and ZOO_OFFLINE.
 No framework is imported here; a model brings its own.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from zoo.download import DownloadError, fetch
 from zoo.weights.classes import class_names
 from zoo.weights.load import Source, fill, find, load_weights, save_weights
+from zoo.weights.published import TABLE, records
 from zoo.weights.record import Record
-from zoo.weights.table import TABLE, records
 
 __all__ = ["TABLE", "DownloadError", "Record", "Source", "class_names", "fetch", "fill", "find", "load_weights", "records", "save_weights"]

@@ -12,9 +12,9 @@ import numpy as np
 from zoo import download
 from zoo.weights import archive, names
 from zoo.weights.match import HEAD, adapted, checked_skip, require_match, skipped
+from zoo.weights.published import records
 from zoo.weights.record import KERAS_H5, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import opened
-from zoo.weights.table import TABLE, records
 from zoo.weights.tree import array, replace, tree
 
 _REMOTE = ("hf://", "kaggle://", "http://", "https://", "gs://", "file://", "modelscope://")
@@ -161,8 +161,7 @@ def _local(variant: str, path: Path, top: bool, known: bool = True) -> Source:
                 f"{path} uses the names of another library, and {variant!r} is no row of the zoo; "
                 "say which row it is, for example variant='resnet50'"
             )
-        siblings = names.family(variant).VARIANTS
-        published = next((record for record in TABLE if record.format == file.format and set(record.models) & set(siblings)), row)
+        published = names.published(variant, file.format) or row
         return Source(name, file.format, names.head_size(file, variant), tuple(published.mean), tuple(published.std), top, path)
 
 

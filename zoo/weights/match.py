@@ -10,7 +10,7 @@ import numpy as np
 from zoo.weights.stored import Opened
 from zoo.weights.tree import layers
 
-HEAD = ("logits", "fc*", "pre_logits")
+HEAD = ("logits", "fc*", "pre_logits", "head_norm")
 """Layers of the published heads; left out when only the features are wanted. A family with other names lists them in `HEAD`."""
 
 

@@ -1,14 +1,18 @@
-"""What the tensors of a file are called in our models: the machinery. The tables of other libraries' names are in `foreign.py`."""
+"""What the tensors of a file are called in our models: the machinery. The tables of other libraries' names are in `zoo.weights.foreign`."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from zoo.weights import foreign as libraries
-from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, ZOO_SAFETENSORS
+from zoo.weights.published import TABLE
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import Opened, Stored
 from zoo.weights.tree import layers
 
@@ -37,6 +41,14 @@ def family(variant: str):
     return registry.row(variant)[0]
 
 
+def published(variant: str, format: str) -> Record | None:
+    """The published file whose constants a local one in the same format shares: of this row, or, where the other library trained
+    the whole family on one kind of image, of another of its rows."""
+    same = [record for record in TABLE if record.format == format]
+    siblings = set(family(variant).VARIANTS) if libraries.bgr(_family_name(variant)) else set()
+    return next((r for r in same if variant in r.models), None) or next((r for r in same if siblings & set(r.models)), None)
+
+
 def head(variant: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
     """Patterns of the layers that make up the head of a row."""
     return usual if variant is None else tuple(getattr(family(variant), "HEAD", usual))
@@ -59,7 +71,7 @@ def parts(file: Opened, variant: str | None, model, weights: dict) -> dict[str, 
         return _keras(file, weights)
     if variant is None:
         raise ValueError(f"{file.path} uses the names of another library; say which row of the zoo it is")
-    return _foreign(file, variant, model)
+    return _foreign(file, variant, model, weights)
 
 
 def _keras(file: Opened, weights: dict) -> dict[str, Part]:
@@ -76,55 +88,83 @@ def _keras(file: Opened, weights: dict) -> dict[str, Part]:
 def _renamed(file: Opened, variant: str) -> dict[str, str]:
     """{name in the file: our path} for the tensors that have one."""
     table = _table(file, variant)
+    layers = {theirs: ours for ours, names in table.items() if "/" not in ours for theirs in names}
+    tensors = {theirs: ours for ours, names in table.items() if "/" in ours for theirs in names}
     rename = _applications if file.format == APPLICATIONS_H5 else _torch
-    return rename(file.tensors, {theirs: ours for ours, names in table.items() for theirs in names})
+    return rename(file.tensors, layers) | {name: tensors[name] for name in file.tensors if name in tensors}
 
 
 def _table(file: Opened, variant: str) -> dict[str, tuple[str, ...]]:
-    return libraries.table(family(variant).__name__.rpartition(".")[2], row(variant), file.format)
+    return libraries.table(_family_name(variant), row(variant), file.format)
 
 
-def _foreign(file: Opened, variant: str, model) -> dict[str, Part]:
+def _family_name(variant: str) -> str:
+    return family(variant).__name__.rpartition(".")[2]
+
+
+def _foreign(file: Opened, variant: str, model, weights: dict) -> dict[str, Part]:
     ours = _renamed(file, variant)
+    ignored = libraries.ignored(_family_name(variant))
+    first = next(iter(_table(file, variant))).partition("/")[0]
+    turned = f"{first}/kernel" if file.format == APPLICATIONS_H5 and libraries.bgr(_family_name(variant)) else None
     convert = _from_applications if file.format == APPLICATIONS_H5 else _from_torch
-    first = next(iter(_table(file, variant)))
     found = {}
     for name, stored in file.tensors.items():
-        if file.format != APPLICATIONS_H5 and name.endswith(".num_batches_tracked"):
-            continue  # a step counter of torch's batch norm that inference and our training never use
-        path = ours.get(name)
-        found[path or name] = (
-            Part(name, stored.shape, stored.dtype, stored.read) if path is None else convert(name, stored, path, first, model)
+        if name.endswith(".num_batches_tracked") or any(fnmatchcase(name, pattern) for pattern in ignored):
+            continue  # a step counter of torch's batch norm that inference and our training never use; or left out on purpose
+        path = ours.get(name, name)
+        wanted = tuple(weights[path].shape) if path in weights else None
+        found[path] = (
+            Part(name, stored.shape, stored.dtype, stored.read) if name not in ours else convert(name, stored, path, wanted, model)
         )
+        if path == turned and len(stored.shape) == 4:
+            found[path] = dataclasses.replace(found[path], read=lambda stored=stored: stored.read()[:, :, ::-1, :])
     return found
 
 
+_STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
 def _applications(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
-    """Kernel and bias are told apart by rank, because old files call them W_1, uniform1 or kernel; batch norm by name."""
+    """Kernel and bias are told apart by rank, because old files call them W_1, uniform1 or kernel; statistics and the two
+    kernels of a separable convolution by name."""
     renamed: dict[str, str] = {}
+    numbered = _numbered(name.partition("/")[0] for name in tensors)
+    pointwise = {name.partition("/")[0] for name in tensors if "pointwise" in name}
     for name, stored in tensors.items():
         layer, _, weight = name.partition("/")
-        if layer not in known:
+        ours = known.get(layer) or known.get(numbered[layer])
+        if ours is None:
             continue
         weight = weight.rpartition("/")[2].partition(":")[0]
-        statistic = next((s for s in ("gamma", "beta", "moving_mean", "moving_variance") if weight.endswith(s)), None)
-        path = f"{known[layer]}/{statistic or ('kernel' if len(stored.shape) > 1 else 'bias')}"
+        kinds = (*_STATISTICS, *(("depthwise_kernel", "pointwise_kernel") if layer in pointwise else ()))
+        kind = next((kind for kind in kinds if weight.endswith(kind)), None)
+        path = f"{ours}/{kind or ('kernel' if len(stored.shape) > 1 else 'bias')}"
         if path in renamed.values():
             raise ValueError(f"two tensors of the file mean {path}: {name} and another; it is refused")
         renamed[name] = path
     return renamed
 
 
+def _numbered(layers) -> dict[str, str]:
+    """{"conv2d_17": "conv2d#3"}: the rank of every layer among those that differ from it only in their number."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for layer in dict.fromkeys(layers):
+        found = re.fullmatch(r"(.*?)(?:_(\d+))?", layer)
+        groups.setdefault(found.group(1), []).append((int(found.group(2) or 0), layer))
+    return {layer: f"{stem}#{rank}" for stem, group in groups.items() for rank, (_, layer) in enumerate(sorted(group))}
+
+
 def _torch(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
-    """`layer.weight` is a kernel, or gamma where it is a vector; `layer.bias` is beta beside running statistics."""
+    """`layer.weight` is a kernel, or gamma where it is a vector; `layer.bias` is beta beside such a gamma."""
     renamed: dict[str, str] = {}
-    for name, stored in tensors.items():
+    for name in tensors:
         layer, _, weight = name.rpartition(".")
         if layer not in known:
             continue
-        norm = f"{layer}.running_mean" in tensors
+        norm = len(tensors[f"{layer}.weight"].shape) == 1 if f"{layer}.weight" in tensors else f"{layer}.running_mean" in tensors
         ours = {
-            "weight": "gamma" if len(stored.shape) == 1 else "kernel",
+            "weight": "gamma" if norm else "kernel",
             "bias": "beta" if norm else "bias",
             "running_mean": "moving_mean",
             "running_var": "moving_variance",
@@ -134,30 +174,43 @@ def _torch(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
     return renamed
 
 
-def _from_applications(name: str, stored: Stored, path: str, first: str, model) -> Part:
-    """These nets were trained on BGR: the first kernel's input channels are turned round, so that ours take RGB."""
-    if path == f"{first}/kernel" and len(stored.shape) == 4:
-        return Part(name, stored.shape, stored.dtype, lambda: stored.read()[:, :, ::-1, :])
-    return Part(name, stored.shape, stored.dtype, stored.read)
+def _from_applications(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None, model) -> Part:
+    """Already in our order; what may differ: a depthwise kernel stored as a grouped one, and a 1x1 convolution that is dense here."""
+    shape = stored.shape
+    if wanted is not None and wanted != shape and len(shape) == 4 and (*shape[:2], shape[3], shape[2]) == wanted:
+        return Part(name, wanted, stored.dtype, lambda: stored.read().swapaxes(2, 3))
+    return _reshaped(Part(name, shape, stored.dtype, stored.read), wanted)
 
 
-def _from_torch(name: str, stored: Stored, path: str, first: str, model) -> Part:
+def _from_torch(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None, model) -> Part:
     """OIHW -> HWIO; (out, in) -> (in, out); a dense layer after a flattened map also from CHW to HWC order."""
     shape = stored.shape
+    if len(shape) == 4 and not path.endswith("kernel"):
+        return _reshaped(Part(name, shape, stored.dtype, stored.read), wanted)
     if len(shape) == 4:
         out, into, high, wide = shape
         if path in _flat_inputs(model):  # timm writes the first dense layer of VGG as a convolution
             return Part(name, (high * wide * into, out), stored.dtype, lambda: stored.read().transpose(2, 3, 1, 0).reshape(-1, out))
-        return Part(name, (high, wide, into, out), stored.dtype, lambda: stored.read().transpose(2, 3, 1, 0))
-    if len(shape) == 2:
+        if into == 1 and wanted == (high, wide, out, 1):  # depthwise
+            return Part(name, wanted, stored.dtype, lambda: stored.read().transpose(2, 3, 0, 1))
+        return _reshaped(Part(name, (high, wide, into, out), stored.dtype, lambda: stored.read().transpose(2, 3, 1, 0)), wanted)
+    if len(shape) == 2 and path.endswith("kernel"):
         out, into = shape
         high, wide, deep = _flat_inputs(model).get(path, (1, 1, into))
         if high * wide * deep != into:
             return Part(name, (into, out), stored.dtype, lambda: stored.read().T)
-        return Part(
+        turned = Part(
             name, (into, out), stored.dtype, lambda: stored.read().reshape(out, deep, high, wide).transpose(2, 3, 1, 0).reshape(into, out)
         )
-    return Part(name, shape, stored.dtype, stored.read)
+        return _reshaped(turned, wanted)
+    return _reshaped(Part(name, shape, stored.dtype, stored.read), wanted)
+
+
+def _reshaped(part: Part, wanted: tuple[int, ...] | None) -> Part:
+    """The same numbers without or with axes of length one: a 1x1 convolution as a dense layer, a token of one image as a vector."""
+    if wanted is None or [side for side in part.shape if side != 1] != [side for side in wanted if side != 1]:
+        return part
+    return dataclasses.replace(part, shape=wanted, read=lambda: part.read().reshape(wanted))
 
 
 def _flat_inputs(model) -> dict[str, tuple[int, int, int]]:

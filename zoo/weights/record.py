@@ -14,7 +14,9 @@ TIMM_SAFETENSORS = "timm_safetensors"
 """safetensors with the parameter names of timm or torchvision: OIHW kernels, rows of outputs in dense layers."""
 ZOO_SAFETENSORS = "zoo_safetensors"
 """Our own archive (see `zoo.weights.archive`)."""
-FORMATS = (APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS)
+TORCH_PICKLE = "torch_pickle"
+"""A state dict as torch.save writes it, with the names of timm or torchvision; only tensors are admitted (see `zoo.weights.pickled`)."""
+FORMATS = (APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Record:
     models:        rows of the zoo that it fits, for example ("vgg16",).
     tag:           what `weights=` asks for; one row may have a file with and one without the head under the same tag.
     url:           https address at the publisher.
-    digest:        "sha256:..." or, where the publisher gives nothing better, "md5:..." (see `split_digest`).
+    digest:        "sha256:..." or, where the publisher gives nothing better, "md5:..." or None (see `zoo.download.fetch`).
     bytes:         size of the file, or None where no public source states it; then `limit` caps the download.
     parameters:    numbers stored in the file (weights and batch-norm statistics), four bytes each.
     licence:       of the weights, as an SPDX identifier.
@@ -44,7 +46,7 @@ class Record:
     models: tuple[str, ...]
     tag: str
     url: str
-    digest: str
+    digest: str | None
     format: str
     licence: str
     parameters: int
@@ -63,7 +65,8 @@ class Record:
     source: str = ""
 
     def __post_init__(self):
-        split_digest(self.digest)
+        if self.digest is not None:
+            split_digest(self.digest)
         if not self.url.startswith("https://"):
             raise ValueError(f"a record's url must start with https://, got {self.url!r}")
         if self.format not in FORMATS:
