@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.weights import foreign as libraries
 from zoo.weights.published import TABLE
-from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, ZOO_SAFETENSORS, Record
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import Opened, Stored
 from zoo.weights.tree import layers
 
@@ -42,9 +42,10 @@ def family(variant: str):
 
 
 def published(variant: str, format: str) -> Record | None:
-    """The published file whose constants a local one in the same format shares: of this row, or, where the other library trained
+    """The published file whose constants a local one of the same library shares: of this row, or, where the other library trained
     the whole family on one kind of image, of another of its rows."""
-    same = [record for record in TABLE if record.format == format]
+    torch = (TIMM_SAFETENSORS, TORCH_PICKLE)
+    same = [record for record in TABLE if record.format in (torch if format in torch else (format,))]
     siblings = set(family(variant).VARIANTS) if libraries.bgr(_family_name(variant)) else set()
     return next((r for r in same if variant in r.models), None) or next((r for r in same if siblings & set(r.models)), None)
 

@@ -1,4 +1,4 @@
-"""Weight files as named tensors that are read one by one: format found from the content, never from the name, never unpickled.
+"""Weight files as named tensors that are read one by one: format found from the content, never from the name.
 
 `opened(path)` checks everything that can be checked before a byte of data is read: the kind of file, links, filters,
 types and the memory that the file claims to need.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, ZOO_SAFETENSORS
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS
 
-ACCEPTED = "accepted are .weights.h5 of Keras 3, weights-only .h5 of keras.applications, and safetensors"
+ACCEPTED = "accepted are .weights.h5 of Keras 3, weights-only .h5 of keras.applications, safetensors, and state dicts of torch.save"
 _NUMPY = {"BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "U8": "uint8"}
 _NUMPY |= {f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
 """safetensors' names of types -> numpy's; others (bfloat16, float8) keep theirs and fit no tensor."""
@@ -26,7 +27,7 @@ _RATIO = 64
 """A file may not claim more than this many times its own size in tensors: a compressed bomb is refused, real weights hardly compress."""
 _FILTERS = (1, 2, 3, 32000)  # deflate, shuffle, fletcher32, lzf: those that h5py carries itself
 _REFUSED = (
-    (b"PK\x03\x04", "a zip archive (.keras, torch and npz files are zips), which may carry code or configuration"),
+    (b"PK\x03\x04", "a zip archive (.keras and npz files are zips), which may carry code or configuration"),
     (b"\x80", "a pickle, which can run any code when it is read"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
@@ -61,7 +62,7 @@ def opened(path: str | Path) -> Iterator[Opened]:
     kind = _kind(path)
     with contextlib.ExitStack() as stack:
         try:
-            file = _hdf5(path, stack) if kind == "hdf5" else _safetensors(path, stack)
+            file = {"hdf5": _hdf5, "safetensors": _safetensors, "torch": _torch}[kind](path, stack)
         except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise _broken(path, error) from error
         yield file
@@ -76,6 +77,8 @@ def _kind(path: Path) -> str:
         raise ValueError(f"{path} is a folder (SavedModel and Orbax are folders, and may carry code); {ACCEPTED}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no weight file {path}")
+    from zoo.weights import pickled
+
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(512)
@@ -83,6 +86,8 @@ def _kind(path: Path) -> str:
         return "hdf5"
     if len(head) >= 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size - 8:
         return "safetensors"
+    if pickled.recognised(head):
+        return "torch"
     if size == 0:
         raise ValueError(f"{path} is empty; delete it and fetch or save it again")
     for magic, what in _REFUSED:
@@ -107,6 +112,17 @@ def _safetensors(path: Path, stack: contextlib.ExitStack) -> Opened:
     except SafetensorError as error:
         raise _broken(path, error) from error
     return Opened(path, ZOO_SAFETENSORS if "zoo" in metadata else TIMM_SAFETENSORS, tensors, metadata)
+
+
+def _torch(path: Path, stack: contextlib.ExitStack) -> Opened:
+    from zoo.weights import pickled
+
+    try:
+        return Opened(path, TORCH_PICKLE, pickled.tensors(path, stack))
+    except pickled.Forbidden as error:
+        raise ValueError(f"{path} is a pickle of torch, and {error}; it is refused. Only a state dict of plain tensors is read") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _broken(path, error) from error
 
 
 def _hdf5(path: Path, stack: contextlib.ExitStack) -> Opened:
