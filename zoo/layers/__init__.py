@@ -3,21 +3,37 @@
 Importing this package registers them all, which `keras.saving.load_model` needs for a saved model of the zoo.
 """
 
-from zoo.layers.activation import scaled_tanh
+from zoo.layers.activation import exact_gelu, scaled_tanh
+from zoo.layers.attention import Attention
+from zoo.layers.channels import PadChannels
 from zoo.layers.convolution import GroupedConv2D, PartialConv2D
+from zoo.layers.global_response import GlobalResponseNormalisation
+from zoo.layers.layer_scale import LayerScale
 from zoo.layers.normalisation import LocalResponseNormalisation, Standardise
+from zoo.layers.padding import SamePadding
 from zoo.layers.pooling import AdaptiveAveragePooling, TrainableSubsampling
 from zoo.layers.radial_basis import RadialBasis
 from zoo.layers.squeeze_excite import squeeze_excite
+from zoo.layers.standardised import StandardisedConv2D
+from zoo.layers.tokens import SplitTokens, Tokens
 
 __all__ = [
     "AdaptiveAveragePooling",
+    "Attention",
+    "GlobalResponseNormalisation",
     "GroupedConv2D",
+    "LayerScale",
     "LocalResponseNormalisation",
+    "PadChannels",
     "PartialConv2D",
     "RadialBasis",
+    "SamePadding",
+    "SplitTokens",
     "Standardise",
+    "StandardisedConv2D",
+    "Tokens",
     "TrainableSubsampling",
+    "exact_gelu",
     "scaled_tanh",
     "squeeze_excite",
 ]
