@@ -41,13 +41,15 @@ ALLOWED = {
     "explain": {*MODEL, "gradients"},
     "export": {*MODEL, "atomic"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
-    "__main__": {"catalogue", "predict", "explain", "viz", "data"},
+    "verify": {*MODEL, "weights", "atomic"},
+    "__main__": {"verify", "registry", "catalogue", "predict", "explain", "viz", "data"},
 }
 """Room -> rooms it may import, besides itself."""
 
 BACKENDS = {"tensorflow", "jax", "torch"}
-MAY_NAME_A_BACKEND = ("zoo/gradients.py", "zoo/data/", "zoo/export/", "zoo/train/distribute.py")
-"""zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model."""
+MAY_NAME_A_BACKEND = ("zoo/gradients.py", "zoo/data/", "zoo/export/", "zoo/train/distribute.py", "zoo/verify/torch_side.py")
+"""zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model. torch's side of a
+comparison runs torch's own networks, in a process without Keras."""
 
 
 def _modules() -> list[Path]:

@@ -43,6 +43,7 @@ _ROOMS = (
     "report",
     "run",
     "train",
+    "verify",
     "viz",
     "weights",
 )

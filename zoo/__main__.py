@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--layer", help="layer name (default: the input of the last global pooling)")
     command.add_argument("--out", type=Path, default=Path("."), help="folder for the overlays (default: here)")
 
+    command = add("verify", verify, "compare a model with the same network of another library, and certify the result")
+    command.add_argument("models", nargs="+", metavar="MODEL", help='rows of `zoo list`, or shell patterns such as "resnet*"')
+    command.add_argument("--reference", choices=("keras", "timm", "torchvision"), help="only this library (default: every one that has it)")
+    command.add_argument("--training", action="store_true", help="compare one training step too")
+    command.add_argument("--out", "-o", type=Path, help="folder for the certificates, one JSON file each")
+
     command = add("doctor", doctor, "find bad, empty, duplicate and leaking files in an image folder")
     command.add_argument("folder", type=Path)
 
@@ -129,6 +135,30 @@ def explain(options) -> int:
         Image.fromarray(viz.overlay(batch[0].astype("uint8"), heat)).save(out)
         print(f"{out}  heat from {heat.min():.3g} to {heat.max():.3g}")
     return 0
+
+
+def verify(options) -> int:
+    """Print one line per comparison, and write the certificates; the exit status is 1 when one fails."""
+    from fnmatch import fnmatchcase
+
+    from zoo import catalogue, registry
+    from zoo import verify as room
+    from zoo.verify.compare import references
+
+    chosen = dict.fromkeys(name for pattern in options.models for name in registry.rows() if fnmatchcase(name, pattern))
+    for name in options.models:
+        if not any(fnmatchcase(row, name) for row in chosen):
+            catalogue.info(name)  # tells the closest names
+    if len(options.models) > 1 or options.models[0] not in chosen:
+        chosen = {name: None for name in chosen if any(options.reference in (None, known.library) for known in references(name))}
+    failed = 0
+    for name in chosen:
+        for certificate in room.verify(name, options.reference, training=options.training):
+            print(certificate, flush=True)
+            failed += not certificate.passed
+            if options.out:
+                certificate.write(options.out)
+    return int(failed > 0)
 
 
 def doctor(options) -> int:

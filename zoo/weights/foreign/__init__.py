@@ -4,6 +4,9 @@ A family's file may define
 
     BGR          True where keras.applications trained on BGR images: the loader turns the first kernel round.
     REFERENCES   {row: (Reference, ...)}: the independent networks that `zoo verify` compares the row with.
+    prepare(name, reference, images)
+                 what a network of keras.applications must be given for images in [0, 255], where that is not simply its own
+                 `preprocess_input`.
     IGNORED      shell patterns of their tensors that we leave out on purpose, such as auxiliary heads.
     applications(row), torch(row)
                  {our layer: (their names,)} for a row, first convolution first, or None where they have no such network.
@@ -35,7 +38,7 @@ class Reference:
     gate:    largest float64 difference that counts as equal, in units of the output's reaction to its input: 1e-9, or 1e-7 where
              the reference or a layer of Keras computes with a constant of float32.
     changes: fields of our row that differ, where the reference has the same weights and another arithmetic.
-    prepared: the reference normalises its input itself, so it is given the image in [0, 255] (keras.applications' EfficientNets).
+    fixed:   the reference's head takes its published size only: at other sizes the features are compared (keras.applications), or nothing.
     note:    what differs on purpose, in one sentence.
     """
 
@@ -44,7 +47,7 @@ class Reference:
     options: dict = field(default_factory=dict)
     gate: float = 1e-9
     changes: dict = field(default_factory=dict)
-    prepared: bool = False
+    fixed: bool = False
     note: str = ""
 
 

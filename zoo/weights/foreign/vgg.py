@@ -8,7 +8,10 @@ BGR = True
 
 REFERENCES = {
     **{f"vgg{d}": (Reference("torchvision", f"vgg{d}"), Reference("timm", f"vgg{d}")) for d in (11, 13)},
-    **{f"vgg{d}": (Reference("keras", f"VGG{d}"), Reference("torchvision", f"vgg{d}"), Reference("timm", f"vgg{d}")) for d in (16, 19)},
+    **{
+        f"vgg{d}": (Reference("keras", f"VGG{d}", fixed=True), Reference("torchvision", f"vgg{d}"), Reference("timm", f"vgg{d}"))
+        for d in (16, 19)
+    },
     **{f"vgg{d}_bn": (Reference("torchvision", f"vgg{d}_bn"), Reference("timm", f"vgg{d}_bn")) for d in (11, 13, 16, 19)},
 }
 
