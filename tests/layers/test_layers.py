@@ -123,14 +123,26 @@ def test_grouped_convolution_keeps_the_groups_apart():
     np.testing.assert_allclose(out, np.concatenate(halves, -1) + bias, rtol=1e-10, atol=1e-12)
 
 
-def test_grouped_convolution_equals_the_built_in_one():
-    x = _numbers(2, 9, 9, 4, dtype="float64")
-    options = {"filters": 6, "kernel_size": 3, "strides": 2, "groups": 2, "padding": "same", "dtype": "float64"}
+@pytest.mark.parametrize(("groups", "channels", "filters"), [(2, 4, 6), (8, 32, 16), (6, 12, 18), (32, 32, 64), (2, 40, 40)])
+@pytest.mark.parametrize("spacing", [{"strides": 2, "padding": "same"}, {"dilation_rate": 2}])
+def test_grouped_convolution_equals_the_built_in_one(groups, channels, filters, spacing):
+    """Groups that are computed together, all of them, some of them, and none."""
+    x = _numbers(2, 9, 8, channels, dtype="float64")
+    options = {"filters": filters, "kernel_size": 3, "groups": groups, "dtype": "float64", **spacing}
     ours, theirs = GroupedConv2D(**options), keras.layers.Conv2D(**options)
     out = _in_float64(ours, x)
     theirs.build(x.shape)
     theirs.set_weights(ours.get_weights())
     np.testing.assert_allclose(out, _numpy(theirs(x)), rtol=1e-10, atol=1e-12)
+
+
+def test_grouped_convolution_of_32_narrow_groups_is_few_convolutions(monkeypatch):
+    """128 channels in groups of 4, as in ResNeXt-50's first stage: 8 convolutions of 16 channels."""
+    layer, calls, conv = GroupedConv2D(128, 3, groups=32), [], keras.ops.conv
+    layer.build((None, 8, 8, 128))
+    monkeypatch.setattr(keras.ops, "conv", lambda x, kernel, **options: calls.append(kernel.shape) or conv(x, kernel, **options))
+    layer(_numbers(1, 8, 8, 128))
+    assert [tuple(shape) for shape in calls] == 8 * [(3, 3, 16, 16)]
 
 
 def test_local_response_normalisation_is_equation_of_section_3_3():
