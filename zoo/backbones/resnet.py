@@ -18,10 +18,12 @@ Keras moves the variance by the biased estimate, torch by the unbiased one. Padd
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from keras import layers
 
 from zoo.backbones.variant import Variant
+from zoo.layers import GroupedConv2D
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +36,14 @@ class ResNet(Variant):
                 (Goyal et al. 2017, arXiv:1706.02677, section 5.1). Such a block's other weights get no gradient in the first step.
     """
 
-    depths: tuple[int, int, int, int]
+    depths: tuple[int, ...]
     width: int = 64
     bottleneck: bool = False
     v1: bool = False
     zero_gamma: bool = False
 
 
-def _row(parameters: int, depths: tuple[int, int, int, int], *, bottleneck: bool = True, v1: bool = False) -> ResNet:
+def _row(parameters: int, depths: tuple[int, ...], *, bottleneck: bool = True, v1: bool = False) -> ResNet:
     source = "keras.applications" if v1 else "torchvision"
     return ResNet(parameters=parameters, source=source, depths=depths, bottleneck=bottleneck, v1=v1, output_strides=(8, 16, 32))
 
@@ -77,25 +79,35 @@ def features(image, config: ResNet, output_stride: int | None = None) -> dict:
     output_stride: 8 or 16 keeps the last maps that fine: a stage that would go beyond it dilates its convolutions instead
     (Chen et al. 2017, arXiv:1706.05587, section 3.1), so every weight still sees the same neighbours.
     """
+    c1 = stem(image, config)
+    return {"c1": c1, **stages(stem_pool(c1), config, bottleneck if config.bottleneck else basic, output_stride)}
+
+
+def stem(image, config: ResNet):
     x = layers.ZeroPadding2D(3, name="stem_pad")(image)
     x = convolve(x, config, config.width, 7, "stem_conv", strides=2, padding="valid")
-    x = layers.ReLU(name="stem_relu")(norm(x, config, "stem_norm"))
-    pyramid = {"c1": x}
+    return layers.ReLU(name="stem_relu")(norm(x, config, "stem_norm"))
+
+
+def stem_pool(x):
     x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # after a ReLU, zeros around the map are what -inf would be
-    x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
-    stride, dilation = 4, 1
+    return layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
+
+
+def stages(x, config: ResNet, block, output_stride: int | None = None, stride: int = 4) -> dict:
+    """The map behind the stem, at `stride`, -> {"c2": ..., "c5": ...}. `block` is called as `basic` and `bottleneck` are."""
+    pyramid, dilation = {}, 1
     for level, depth in enumerate(config.depths, start=2):
         width, wanted = config.width * 2 ** (level - 2), 1 if level == 2 else 2
         dilate = wanted if output_stride and stride * wanted > output_stride else 1
-        x = stage(x, config, width, depth, wanted // dilate, (dilation, dilation * dilate), f"stage{level}")
+        x = stage(x, config, block, width, depth, wanted // dilate, (dilation, dilation * dilate), f"stage{level}")
         stride, dilation = stride * wanted // dilate, dilation * dilate
         pyramid[f"c{level}"] = x
     return pyramid
 
 
-def stage(x, config: ResNet, width: int, depth: int, stride: int, dilations: tuple[int, int], name: str):
+def stage(x, config: ResNet, block, width: int, depth: int, stride: int, dilations: tuple[int, int], name: str):
     """The first block halves the map, or, where that is dilated away, still sees the spacing of the stage before."""
-    block = bottleneck if config.bottleneck else basic
     for index in range(depth):
         first = index == 0
         x = block(x, config, width, stride if first else 1, (dilations[0] if first else dilations[1], dilations[1]), f"{name}_block{index}")
@@ -121,14 +133,14 @@ def bottleneck(x, config: ResNet, width: int, stride: int, dilations: tuple[int,
     return add(x, shortcut, name)
 
 
-def unit(x, config: ResNet, width: int, kernel: int, name: str, stride: int = 1, dilation: int = 1, last: bool = False):
+def unit(x, config: ResNet, width: int, kernel: int, name: str, stride: int = 1, dilation: int = 1, last: bool = False, groups: int = 1):
     """Convolution, normalisation and, but for the last of a block, ReLU; `name` has a %s for the kind of layer."""
     padding = "same"
     if stride > 1:  # "same" would pad even and odd sizes differently
         padding = "valid"
         if kernel > 1:
             x = layers.ZeroPadding2D(dilation * (kernel // 2), name=name % "pad")(x)
-    x = convolve(x, config, width, kernel, name % "conv", strides=stride, padding=padding, dilation_rate=dilation)
+    x = convolve(x, config, width, kernel, name % "conv", strides=stride, padding=padding, dilation_rate=dilation, groups=groups)
     x = norm(x, config, name % "norm", zero=last and config.zero_gamma)
     return x if last else layers.ReLU(name=name % "relu")(x)
 
@@ -145,8 +157,9 @@ def add(x, shortcut, name: str):
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
-def convolve(x, config: ResNet, width: int, kernel: int, name: str, **fields):
-    return layers.Conv2D(width, kernel, use_bias=config.v1, kernel_initializer="he_normal", name=name, **fields)(x)
+def convolve(x, config: ResNet, width: int, kernel: int, name: str, groups: int = 1, **fields):
+    convolution = layers.Conv2D if groups == 1 else partial(GroupedConv2D, groups=groups)
+    return convolution(width, kernel, use_bias=config.v1, kernel_initializer="he_normal", name=name, **fields)(x)
 
 
 def norm(x, config: ResNet, name: str, zero: bool = False):
