@@ -238,3 +238,55 @@ def test_compressed_floats_of_any_width_are_read(tmp_path, dtype):
     found = names(path)[1]["logits/0"]
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, KERNEL)
+
+
+def whole_file(path, change=None):
+    """A minimal whole model of Keras 2: the weights in a group of their own, beside a configuration and an optimiser."""
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"], file.attrs["training_config"] = "{not even JSON", "{"
+        file.create_group("optimizer_weights").create_dataset("iter", data=np.int64(3))
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [b"dense"]
+        group = weights.create_group("dense")
+        group.attrs["weight_names"] = [b"dense/kernel:0"]
+        group.create_dataset("dense/kernel:0", data=KERNEL)
+        if change:
+            change(file, group)
+    return path
+
+
+def test_of_a_published_whole_model_only_the_weights_are_read(tmp_path):
+    path = whole_file(tmp_path / "a.h5")
+    with pytest.raises(ValueError, match="whole model"):
+        names(path)
+    with opened(path, whole_model=True) as file:
+        assert (file.format, list(file.tensors)) == (APPLICATIONS_H5, ["dense/dense/kernel:0"])
+        np.testing.assert_array_equal(file.tensors["dense/dense/kernel:0"].read(), KERNEL)
+
+
+def outside(file, group):
+    file["optimizer_weights/more"] = h5py.ExternalLink("other.h5", "/secret")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (outside, "ExternalLink"),
+        (unlisted, "does not name"),
+        (lambda file, group: file.create_dataset("bomb", shape=(2**28,), dtype="float32", chunks=(2**16,), compression="gzip"), "64 times"),
+        (lambda file, group: file.__delitem__("model_weights"), "no whole model"),
+    ],
+)
+def test_hostile_whole_models_are_refused(tmp_path, change, message):
+    path = whole_file(tmp_path / "a.h5", change)
+    with pytest.raises(ValueError, match=message) as error, opened(path, whole_model=True):
+        pass
+    assert str(path) in str(error.value)
+
+
+def test_a_whole_model_is_hdf5(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"fc.weight": KERNEL}, tmp_path / "a.h5")
+    with pytest.raises(ValueError, match="no HDF5 file"), opened(tmp_path / "a.h5", whole_model=True):
+        pass

@@ -13,7 +13,7 @@ from zoo import download
 from zoo.weights import archive, names
 from zoo.weights.match import HEAD, adapted, checked_skip, require_match, skipped
 from zoo.weights.published import records
-from zoo.weights.record import KERAS_H5, ZOO_SAFETENSORS, Record
+from zoo.weights.record import KERAS_H5, WHOLE_MODEL_H5, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import opened
 from zoo.weights.tree import array, replace, tree
 
@@ -89,7 +89,7 @@ def fill(model, source: Source, skip: Iterable[str] = ()) -> None:
     Raises ValueError that lists what is absent, left over or misshapen, or when the constants of the model's normalising
     layer are not those of the weights; the model is then exactly as before.
     """
-    with opened(source.file()) as file:
+    with opened(source.file(), whole_model=source.format == WHOLE_MODEL_H5) as file:
         _require_constants(model, source)
         weights = tree(model)
         skip = checked_skip(model, weights, tuple(skip))

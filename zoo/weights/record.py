@@ -16,7 +16,12 @@ ZOO_SAFETENSORS = "zoo_safetensors"
 """Our own archive (see `zoo.weights.archive`)."""
 TORCH_PICKLE = "torch_pickle"
 """A state dict as torch.save writes it, with the names of timm or torchvision; only tensors are admitted (see `zoo.weights.pickled`)."""
-FORMATS = (APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS)
+WHOLE_MODEL_H5 = "whole_model_h5"
+"""A whole model of Keras 2 in HDF5, of which only the weights are read, by `layer_names`; its configuration is never looked at.
+For published files only: a record says which row of ours they fit."""
+TFLITE_INT8 = "tflite_int8"
+"""A quantised TensorFlow Lite file, read back as the real numbers that its integers stand for (see `zoo.weights.tflite`)."""
+FORMATS = (APPLICATIONS_H5, KERAS_H5, TFLITE_INT8, TIMM_SAFETENSORS, TORCH_PICKLE, WHOLE_MODEL_H5, ZOO_SAFETENSORS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,7 @@ class Record:
     url:           https address at the publisher.
     digest:        "sha256:..." or, where the publisher gives nothing better, "md5:..." or None (see `zoo.download.fetch`).
     bytes:         size of the file, or None where no public source states it; then `limit` caps the download.
-    parameters:    numbers stored in the file (weights and batch-norm statistics), four bytes each.
+    parameters:    numbers stored in the file (weights and batch-norm statistics), four bytes each (one in TFLITE_INT8).
     licence:       of the weights, as an SPDX identifier.
     trained_on:    data set and split.
     size:          (height, width) in pixels at which the publisher evaluates.
@@ -37,7 +42,7 @@ class Record:
     crop:          side of the centre crop divided by the resized shorter side.
     classes:       outputs of the head.
     class_list:    key for `zoo.weights.class_names`.
-    top1, top5:    published accuracy on the ImageNet validation set, or None.
+    top1, top5:    published accuracy on the ImageNet validation set, or on the test set of the named data; or None.
     format:        one of `FORMATS`.
     top:           whether the file holds the head.
     source:        page that states the facts above.

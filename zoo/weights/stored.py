@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TFLITE_INT8, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS
 
-ACCEPTED = "accepted are .weights.h5 of Keras 3, weights-only .h5 of keras.applications, safetensors, and state dicts of torch.save"
+ACCEPTED = "accepted are .weights.h5 of Keras 3, .h5 of keras.applications, safetensors, state dicts of torch.save, and .tflite"
 _NUMPY = {"BOOL": "bool", "F16": "float16", "F32": "float32", "F64": "float64", "U8": "uint8"}
 _NUMPY |= {f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
 """safetensors' names of types -> numpy's; others (bfloat16, float8) keep theirs and fit no tensor."""
@@ -56,13 +56,19 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(path: str | Path) -> Iterator[Opened]:
-    """Open a weight file and list its tensors. Raises ValueError naming the file, the reason and what is accepted."""
+def opened(path: str | Path, whole_model: bool = False) -> Iterator[Opened]:
+    """Open a weight file and list its tensors. Raises ValueError naming the file, the reason and what is accepted.
+
+    whole_model: the file is known to be a whole model of Keras 2 in HDF5 (`record.WHOLE_MODEL_H5`): of it, only the weights are read.
+    """
     path = Path(path)
     kind = _kind(path)
+    if whole_model and kind != "hdf5":
+        raise ValueError(f"{path} is no HDF5 file, which a whole model of Keras 2 is; delete it and fetch it again")
     with contextlib.ExitStack() as stack:
         try:
-            file = {"hdf5": _hdf5, "safetensors": _safetensors, "torch": _torch}[kind](path, stack)
+            read = _whole_model if whole_model else {"hdf5": _hdf5, "safetensors": _safetensors, "tflite": _tflite, "torch": _torch}[kind]
+            file = read(path, stack)
         except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise _broken(path, error) from error
         yield file
@@ -88,6 +94,8 @@ def _kind(path: Path) -> str:
         return "safetensors"
     if pickled.recognised(head):
         return "torch"
+    if head[4:8] == b"TFL3":
+        return "tflite"
     if size == 0:
         raise ValueError(f"{path} is empty; delete it and fetch or save it again")
     for magic, what in _REFUSED:
@@ -125,6 +133,12 @@ def _torch(path: Path, stack: contextlib.ExitStack) -> Opened:
         raise _broken(path, error) from error
 
 
+def _tflite(path: Path, stack: contextlib.ExitStack) -> Opened:
+    from zoo.weights import tflite
+
+    return Opened(path, TFLITE_INT8, {name: Stored(shape, "float32", read) for name, (shape, read) in tflite.tensors(path).items()})
+
+
 def _hdf5(path: Path, stack: contextlib.ExitStack) -> Opened:
     import h5py
 
@@ -139,6 +153,19 @@ def _hdf5(path: Path, stack: contextlib.ExitStack) -> Opened:
     if any("/vars/" in f"/{name}" for name in datasets):
         return Opened(path, KERAS_H5, _keras_names(file, datasets, path))
     raise ValueError(f"{path} is HDF5 but holds no Keras weights; {ACCEPTED}")
+
+
+def _whole_model(path: Path, stack: contextlib.ExitStack) -> Opened:
+    """The group "model_weights" alone, as if it were the file: neither the model's configuration nor its optimiser is looked at."""
+    import h5py
+
+    file = stack.enter_context(h5py.File(path, "r"))
+    datasets = _guarded(file, path)
+    group, prefix = file.get("model_weights"), "model_weights/"
+    if not isinstance(group, h5py.Group) or "layer_names" not in group.attrs:
+        raise ValueError(f"{path} holds no whole model of Keras 2; {ACCEPTED}")
+    inside = {name.removeprefix(prefix): item for name, item in datasets.items() if name.startswith(prefix)}
+    return Opened(path, APPLICATIONS_H5, _applications_names(group, inside, path))
 
 
 def _guarded(file, path: Path) -> dict[str, Any]:
