@@ -17,6 +17,10 @@ MICRO = [name for name in ROWS if name.endswith("_micro")]
 REAL = [pytest.param(name, marks=pytest.mark.slow) for name in ROWS if name not in MICRO]
 EVERY_ROW = pytest.mark.parametrize("name", [*MICRO, *REAL])
 MICRO_ROW = pytest.mark.parametrize("name", MICRO)
+_SOON = ("resnet_micro", "mobilenet_v2_micro")
+_OF_A_FAMILY = {registry.row(name)[0].__name__: name for name in reversed(MICRO)}.values()
+FAMILY_ROW = pytest.mark.parametrize("name", [n if n in _SOON else pytest.param(n, marks=pytest.mark.slow) for n in _OF_A_FAMILY])
+"""One micro row of every family; XLA takes up to a minute to compile a training step, so most of them run in the slow suite."""
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this format is written on TensorFlow")
 
 
@@ -236,6 +240,24 @@ def test_eager_graph_and_xla_agree(name):
     for jit in jits:
         model.compile(jit_compile=jit)
         np.testing.assert_allclose(model.predict(images, verbose=0), eager, rtol=1e-4, atol=1e-4 * _scale(eager))
+
+
+@pytest.mark.backend
+@FAMILY_ROW
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_compiled_training_step_moves_every_layer(name, policy):
+    """XLA and mixed precision as users train: fp16 with its loss scaling."""
+    keras.config.set_dtype_policy(policy)
+    model = _no_dropout(_build(name))
+    before = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    jit = keras.backend.backend() != "torch"  # torch.compile needs a C++ compiler
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=jit)
+    assert np.isfinite(model.train_on_batch(_images(name, 8), np.arange(8) % registry.row(name)[1].classes))
+    after = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    assert all(np.isfinite(weight).all() for weight in after)
+    moved = [bool((old != new).any()) for old, new in zip(before, after, strict=True)]
+    assert all(moved), [weight.path for weight, yes in zip(model.trainable_weights, moved, strict=True) if not yes]
 
 
 @pytest.mark.backend
