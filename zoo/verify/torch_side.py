@@ -7,6 +7,7 @@ after.safetensors: parameters and moving statistics after one step of plain grad
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import warnings
@@ -93,6 +94,19 @@ def tensor(images: np.ndarray):
     return torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
 
 
+@contextlib.contextmanager
+def wide():
+    """Where a network narrows to float32 on purpose, as timm does to resample positions, it stays in float64."""
+    import torch
+
+    narrow = torch.Tensor.float
+    torch.Tensor.float = torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.Tensor.float = narrow
+
+
 def training_step(model, images):
     """One step of gradient descent with rate 1 on sum(output * probe), with batch statistics and without dropout."""
     import torch
@@ -101,7 +115,8 @@ def training_step(model, images):
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.train()
-    out = model(images)
+    with wide():
+        out = model(images)
     (out * torch.from_numpy(probe(out.shape))).sum().backward()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -127,7 +142,7 @@ def main(case: dict) -> None:
     save(model, folder / "weights.safetensors")
     answers = {"parameters": np.array(sum(p.numel() for p in model.parameters() if p.requires_grad))}
     tensors = {size: tensor((smooth_images(2, *size, seed=1) - mean) / std) for size in sizes}
-    with torch.no_grad():
+    with torch.no_grad(), wide():
         for (height, width), images in tensors.items():
             answers[f"{height}x{width}"] = model(images).numpy()
     if case["training"]:
