@@ -9,6 +9,7 @@ from zoo.viz.gallery import augmentations, explanations, feature_maps, images, n
 from zoo.viz.matrices import co_occurrence, confusion, distances
 from zoo.viz.paint import heat, overlay
 from zoo.viz.space import embedding
+from zoo.viz.trade import pareto
 
 __all__ = [
     "augmentations",
@@ -26,5 +27,6 @@ __all__ = [
     "lr_sweep",
     "neighbours",
     "overlay",
+    "pareto",
     "reliability",
 ]
