@@ -88,11 +88,12 @@ def test_changes_replace_fields_of_the_row():
     assert isinstance(registry.row("small_cnn_micro")[1], SmallCNN)
 
 
-def test_constants_follow_the_channels():
-    """Two channels share the average of the three published constants."""
-    model = registry.build_backbone("small_cnn_micro", input_shape=(32, 32, 2), mean=(1, 2, 3), std=(2, 4, 6))
+@pytest.mark.parametrize(("channels", "mean", "std"), [(2, [5.0, 1.0], [2.0, 6.0]), (4, [5.0, 2.0, 1.0, 5.0], [2.0, 4.0, 6.0, 2.0])])
+def test_constants_follow_the_channels(channels, mean, std):
+    """More channels take the published constants in turn, two those of the extreme means."""
+    model = registry.build_backbone("small_cnn_micro", input_shape=(32, 32, channels), mean=(5, 2, 1), std=(2, 4, 6))
     layer = model.get_layer("normalise")
-    assert (layer.mean, layer.std) == ([2.0, 2.0], [4.0, 4.0])
+    assert (layer.mean, layer.std) == (mean, std)
 
 
 def test_the_models_name_is_free():

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import keras
-import numpy as np
 from keras import layers
 
-from zoo.backbones.variant import Variant
+from zoo.backbones.variant import Variant, kept_channels
 from zoo.heads.classify import classify, deepest, pool
 from zoo.layers import Standardise
 
@@ -231,11 +230,12 @@ def normalise(image, mean, std):
     """The first layer of every model: (image - mean) / std per channel, computed in float32 under every precision policy.
 
     A one-channel image given to an RGB model is repeated three times, so that it scores exactly as the same picture
-    stored as RGB. For other channel counts the constants are averaged over the published channels.
+    stored as RGB. For other channel counts every channel takes the constants of one published channel (`kept_channels`).
     """
     channels = image.shape[-1]
     if channels not in (1, len(mean)):
-        mean, std = (float(np.mean(mean)),) * channels, (float(np.mean(std)),) * channels
+        kept = kept_channels(tuple(mean), channels)
+        mean, std = [mean[i] for i in kept], [std[i] for i in kept]
     return Standardise(mean, std, dtype=keras.backend.floatx(), name="normalise")(image)
 
 

@@ -298,17 +298,6 @@ def test_weights_of_another_row_are_refused_even_when_all_tensors_fit(tmp_path):
         zoo.classifier(other, weights=tmp_path / "a.safetensors")
 
 
-@pytest.mark.backend
-@pytest.mark.parametrize("channels", [2, 4, 6])
-def test_the_first_kernel_adapts_to_other_channels(archive, channels):
-    """Every channel gets an equal share: on equal channels the first convolution answers as the RGB one does."""
-    rgb = values(model(seed=1))["stage1_block0_conv/kernel"]
-    built = zoo.classifier(ROW, weights=archive, input_shape=(32, 32, channels))
-    kernel = values(built)["stage1_block0_conv/kernel"]
-    assert kernel.shape == (3, 3, channels, 8)
-    np.testing.assert_allclose(kernel.sum(axis=2), rgb.sum(axis=2), rtol=1e-6)
-
-
 def test_gray_images_score_as_their_rgb_copies(archive):
     gray = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype("float32")
     one, three = (zoo.classifier(ROW, weights=archive, input_shape=(32, 32, c)) for c in (1, 3))

@@ -67,3 +67,30 @@ def rounded(width: float, divisor: int = 8, minimum: int | None = None) -> int:
     EfficientNet's published code)."""
     near = max(minimum or divisor, int(width + divisor / 2) // divisor * divisor)
     return near + divisor if near < 0.9 * width else near
+
+
+def kept_channels(mean: tuple[float, ...], channels: int) -> tuple[int, ...]:
+    """The published channels whose constants an image of another number of `channels` takes: channel i those of i mod len(mean), but
+    two channels for three take those of the extreme means, between which `channel_shares` can place the third."""
+    if channels >= len(mean):
+        return tuple(i % len(mean) for i in range(channels))
+    order = sorted(range(len(mean)), key=lambda i: mean[i])
+    ends = sorted((order[0], order[-1]))
+    return tuple(ends[i % 2] for i in range(channels))
+
+
+def channel_shares(mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> list[list[float]]:
+    """shares[new][published]: how much of each published channel's kernel goes to a new channel, with the constants of `kept_channels`.
+
+    An image whose channels are equal then answers as it did with len(mean) channels, to rounding. With more channels, those that
+    stand for the same published one divide its kernel equally. With two, a gray value x normalised by a mean between theirs,
+    m = a m0 + b m1 with a + b = 1, is (x - m) / s = (a s0 / s) (x - m0) / s0 + (b s1 / s) (x - m1) / s1.
+    """
+    kept = kept_channels(mean, channels)
+    if channels >= len(mean):
+        return [[float(own == i) / kept.count(own) for i in range(len(mean))] for own in kept]
+    low, high = kept[0], kept[1]
+    parts = [(m - mean[low]) / (mean[high] - mean[low]) if mean[high] != mean[low] else 0.5 for m in mean]
+    return [
+        [(part if own == high else 1 - part) * std[own] / s / kept.count(own) for part, s in zip(parts, std, strict=True)] for own in kept
+    ]

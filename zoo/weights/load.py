@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import download
+from zoo.backbones.variant import kept_channels
 from zoo.weights import archive, names
 from zoo.weights.match import HEAD, adapted, checked_skip, require_match, skipped
 from zoo.weights.published import records
@@ -101,7 +102,7 @@ def fill(model, source: Source, skip: Iterable[str] = ()) -> None:
         arrays = {}
         for path, variable in wanted.items():
             part = parts[path]
-            arrays[path] = adapted(content[part.origin] if content else part.read(), variable)
+            arrays[path] = adapted(content[part.origin] if content else part.read(), variable, _published(source))
     replace(wanted, arrays)
 
 
@@ -177,13 +178,19 @@ def _require_constants(model, source: Source) -> None:
         return
     for mean, expected in zip(mine, (source.mean, source.std), strict=True):
         if len(mean) != len(expected):
-            expected = (float(np.mean(expected)),) * len(mean)
+            expected = tuple(expected[i] for i in kept_channels(source.mean, len(mean)))
         if not np.allclose(mean, expected, rtol=1e-5, atol=1e-6):
             raise ValueError(
                 f"the weights expect images normalised with mean {source.mean} and std {source.std}, the model {model.name} uses mean "
                 f"{mine[0]} and std {mine[1]}; build it with zoo.classifier(..., weights=PATH) or zoo.backbone(..., weights=PATH), "
                 "which take the constants from the file"
             )
+
+
+def _published(source: Source) -> tuple | None:
+    """(mean, std) that belong to the kernels of a file, or those of the row where the file does not say."""
+    known = source if source.mean is not None or source.variant is None else names.row(source.variant, must=False)
+    return None if known is None or known.mean is None else (tuple(known.mean), tuple(known.std))
 
 
 def _require_architecture(variant: str, architecture, path: Path) -> None:

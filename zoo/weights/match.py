@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from zoo.backbones.variant import channel_shares
 from zoo.weights.stored import Opened
 from zoo.weights.tree import layers
 
@@ -55,13 +56,22 @@ def _fits(path: str, shape: tuple[int, ...], variable, wanted: dict) -> bool:
     return shape == mine or (path == next(iter(wanted)) and len(shape) == 4 and shape[2] == 3 and (*shape[:2], mine[2], *shape[3:]) == mine)
 
 
-def adapted(value: np.ndarray, variable) -> np.ndarray:
-    """A first kernel for RGB in a model with another number of channels: every channel gets an equal share of the sum over
-    RGB, so a picture whose channels are equal scores as its RGB version does."""
+def adapted(value: np.ndarray, variable, constants: tuple | None = None) -> np.ndarray:
+    """A first kernel for RGB in a model with another number of channels: see `zoo.backbones.variant.channel_shares`.
+
+    constants: (mean, std) of the published channels, which two channels need.
+    """
     if value.shape == tuple(variable.shape):
         return value
-    channels = variable.shape[2]
-    return np.repeat(value.sum(axis=2, keepdims=True) / channels, channels, axis=2)
+    published, channels = value.shape[2], variable.shape[2]
+    if constants is None and channels < published:
+        raise ValueError(
+            f"a kernel for {published} channels can only serve {channels} when the mean and std of its images are known, and the file "
+            f"does not say them: load it into a model of {published} channels and save that with zoo.save_weights, or give at least "
+            f"{published} channels"
+        )
+    mean, std = constants or ((0.0,) * published, (1.0,) * published)  # with more channels the shares do not depend on them
+    return np.einsum("hwcf,nc->hwnf", value, np.asarray(channel_shares(mean, std, channels), value.dtype))
 
 
 def _accepted(mine: str) -> tuple[str, ...]:

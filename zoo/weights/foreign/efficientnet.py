@@ -5,6 +5,8 @@ The input constants of keras.applications' network are left out, because mean an
 
 from __future__ import annotations
 
+import numpy as np
+
 from zoo.weights.foreign import Reference
 
 IGNORED = ("normalization*",)
@@ -29,12 +31,12 @@ REFERENCES = {
 
 
 def prepare(name: str, reference: Reference, images):
-    """Without published weights, keras.applications' EfficientNet divides by 255 and does no more: mean 0 and variance 1 are what its
-    `Normalization` starts from. So it is given 255 times our normalised image."""
+    """Without published weights, keras.applications' EfficientNet multiplies by 1 / 255 and does no more: mean 0 and variance 1 are what
+    its `Normalization` starts from. Its factor is rounded to float32 under every precision, so our normalised image is divided by that."""
     from zoo import registry
 
     row = registry.row(name)[1]
-    return 255 * (images - row.mean) / row.std
+    return (images - row.mean) / row.std / float(np.float32(1 / 255))
 
 
 def applications(row):

@@ -7,7 +7,10 @@ from zoo.weights.foreign.efficientnet import applications_names, torch_names
 
 REFERENCES = {
     **{
-        f"efficientnet_v2_{n.lower()}": (Reference("keras", f"EfficientNetV2{n}"), Reference("timm", f"tf_efficientnetv2_{n.lower()}"))
+        f"efficientnet_v2_{n.lower()}": (
+            Reference("keras", f"EfficientNetV2{n}", {"include_preprocessing": False}),
+            Reference("timm", f"tf_efficientnetv2_{n.lower()}"),
+        )
         for n in ("B0", "B1", "B2", "B3", "S", "M", "L")
     },
     **{
@@ -21,8 +24,11 @@ REFERENCES = {
 
 
 def prepare(name: str, reference: Reference, images):
-    """The networks of keras.applications normalise images in [0, 255] themselves, with the constants of our rows."""
-    return images
+    """Normalised here, not in the network of keras.applications, which rounds 1 / 255 to float32 under every precision."""
+    from zoo import registry
+
+    row = registry.row(name)[1]
+    return (images - row.mean) / row.std
 
 
 def applications(row):
