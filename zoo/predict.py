@@ -15,7 +15,7 @@ import numpy as np
 from zoo import atomic, create, registry
 from zoo.data.decode import decode, resize
 from zoo.metrics.classification import softmax
-from zoo.weights import class_names
+from zoo.weights import class_names, find
 
 LABELS = "labels.json"
 
@@ -27,7 +27,7 @@ class Predictor:
     model:   image (b, h, w, c) in [0, 255] -> logits (b, n).
     classes: n names.
     size:    (height, width) in pixels that images are resized to, the same way as at training.
-    how:     "squash", "crop" or "letterbox" (see `zoo.data.decode.resize`).
+    how:     "squash", "crop" or "letterbox" (see `zoo.data.decode.resize`), with its `crop` and `interpolation`.
     note:    what a reader must know, for example that the weights are random.
     """
 
@@ -36,11 +36,14 @@ class Predictor:
     size: tuple[int, int]
     how: str = "squash"
     note: str = ""
+    crop: float = 1.0
+    interpolation: str = "bilinear"
 
     def prepare(self, images: Sequence) -> np.ndarray:
         """Paths, bytes or uint8 arrays (h, w, 3) -> float32 (b, height, width, c) in [0, 255]."""
         arrays = [image if isinstance(image, np.ndarray) else decode(image) for image in images]
-        batch = np.stack([resize(array, self.size, how=self.how) for array in arrays]).astype("float32")
+        resized = [resize(array, self.size, self.how, crop=self.crop, interpolation=self.interpolation) for array in arrays]
+        batch = np.stack(resized).astype("float32")
         if self.model.inputs[0].shape[-1] == 1:
             batch = batch @ np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601 luma, as PIL's convert("L")
         return batch
@@ -85,13 +88,20 @@ def save_labels(folder: str | Path, classes: Sequence[str], size: tuple[int, int
 
 
 def from_registry(variant: str, weights: str | os.PathLike | None = None) -> Predictor:
-    """A row of the zoo with published weights; without weights it guesses, and the note says so."""
+    """A row of the zoo with published weights; without weights it guesses, and the note says so.
+
+    Pictures are prepared as the publisher of the weights prepares them for its own evaluation: size, centre crop and filter.
+    """
+    source = find(variant, weights)
+    record = None if source is None else source.record
     model = create.classifier(variant, weights=weights)
     height, width = (side or 224 for side in model.inputs[0].shape[1:3])
     n = model.outputs[0].shape[-1]
-    names = class_names("imagenet") if n == 1000 else tuple(f"class {i}" for i in range(n))
+    names = class_names(record or "imagenet") if n == (record.classes if record else 1000) else tuple(f"class {i}" for i in range(n))
     note = f"weights: {weights}" if weights else "random weights: the answer means nothing"
-    return Predictor(model, tuple(names), (height, width), note=note)
+    if record is None:
+        return Predictor(model, tuple(names), (height, width), note=note)
+    return Predictor(model, tuple(names), (height, width), "crop", note, record.crop, record.interpolation)
 
 
 def _facts(path: Path) -> dict:

@@ -121,12 +121,17 @@ def examine(
     return np.ascontiguousarray(pixels), Facts(kind, mode, orientation)
 
 
-def resize(image: np.ndarray, size: int | tuple[int, int], how: str = "squash") -> np.ndarray:
-    """uint8 (h, w, 3) -> uint8 (height, width, 3), bilinear with antialiasing (a triangle as wide as the reduction).
+def resize(
+    image: np.ndarray, size: int | tuple[int, int], how: str = "squash", *, crop: float = 1.0, interpolation: str = "bilinear"
+) -> np.ndarray:
+    """uint8 (h, w, 3) -> uint8 (height, width, 3), with antialiasing (a filter as wide as the reduction).
 
     size: (height, width) in pixels, or one int for a square.
     how:  "squash" stretches; "crop" keeps the centre and the aspect ratio; "letterbox" keeps everything and the aspect ratio
           and fills the rest with gray 114.
+    crop: with "crop", how much of that centre is kept, from just above 0 to 1: most published networks are tested on the middle
+          224 pixels of a picture whose shorter side has 256, which is 0.875.
+    interpolation: "bilinear", or another filter of Pillow ("bicubic", "lanczos", "nearest" ...).
     """
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size):
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
@@ -134,19 +139,22 @@ def resize(image: np.ndarray, size: int | tuple[int, int], how: str = "squash") 
     height, width = (size, size) if isinstance(size, int) else size
     if height < 1 or width < 1:
         raise ValueError(f"resize wants a size of at least 1x1 pixels, got {height}x{width}")
+    if not 0 < crop <= 1:
+        raise ValueError(f"crop must be in (0, 1], got {crop!r}")
     if how == "squash":
-        return _resample(image, height, width)
+        return _resample(image, height, width, interpolation)
     if how == "crop":
         scale = max(height / image.shape[0], width / image.shape[1])
-        h, w = height / scale, width / scale
+        h, w = crop * height / scale, crop * width / scale
         top, left = (image.shape[0] - h) / 2, (image.shape[1] - w) / 2
-        return _resample(image, height, width, box=(left, top, min(left + w, image.shape[1]), min(top + h, image.shape[0])))
+        box = (left, top, min(left + w, image.shape[1]), min(top + h, image.shape[0]))
+        return _resample(image, height, width, interpolation, box)
     if how == "letterbox":
         scale = min(height / image.shape[0], width / image.shape[1])
         h, w = (max(1, min(round(side * scale), limit)) for side, limit in zip(image.shape[:2], (height, width), strict=True))
         canvas = np.full((height, width, 3), 114, np.uint8)
         top, left = (height - h) // 2, (width - w) // 2
-        canvas[top : top + h, left : left + w] = _resample(image, h, w)
+        canvas[top : top + h, left : left + w] = _resample(image, h, w, interpolation)
         return canvas
     raise ValueError(f'how must be "squash", "crop" or "letterbox", got {how!r}')
 
@@ -246,10 +254,13 @@ def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return _TURNS[orientation](pixels)
 
 
-def _resample(image: np.ndarray, height: int, width: int, box=None) -> np.ndarray:
+def _resample(image: np.ndarray, height: int, width: int, interpolation: str, box=None) -> np.ndarray:
+    known = {each.name.lower(): each for each in Image.Resampling}
+    if interpolation not in known:
+        raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}")
     if box is None and image.shape[:2] == (height, width):
         return image.copy()
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box=box))
+    return np.array(Image.fromarray(image).resize((width, height), known[interpolation], box=box))
 
 
 def _one_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from zoo.weights import foreign as libraries
 from zoo.weights.published import TABLE
-from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS, Record
+from zoo.weights.record import APPLICATIONS_H5, KERAS_H5, TFLITE_INT8, TIMM_SAFETENSORS, TORCH_PICKLE, ZOO_SAFETENSORS, Record
 from zoo.weights.stored import Opened, Stored
 from zoo.weights.tree import layers
 
@@ -59,6 +60,9 @@ def head_size(file: Opened, variant: str) -> int | None:
     """Number of classes of the head in an open file that does not say it, or None without a head."""
     if file.format == KERAS_H5:
         return file.tensors["logits/0"].shape[-1] if "logits/0" in file.tensors else None
+    if file.format == TFLITE_INT8:
+        *_, last = (stored for name, stored in file.tensors.items() if name.endswith("/kernel"))
+        return last.shape[-1] - _background(last, variant)
     ours = {origin: path for origin, path in _renamed(file, variant).items() if path == "logits/kernel"}
     shapes = [file.tensors[origin].shape for origin in ours]
     return None if not shapes else shapes[0][-1 if file.format == APPLICATIONS_H5 else 0]
@@ -72,7 +76,49 @@ def parts(file: Opened, variant: str | None, model, weights: dict) -> dict[str, 
         return _keras(file, weights)
     if variant is None:
         raise ValueError(f"{file.path} uses the names of another library; say which row of the zoo it is")
+    if file.format == TFLITE_INT8:
+        return _lite(file, variant, model, weights)
     return _foreign(file, variant, model, weights)
+
+
+def _lite(file: Opened, variant: str, model, weights: dict) -> dict[str, Part]:
+    """The convolutions in the order in which the network runs them. Their normalisations are folded into them, so ours must do
+    nothing but add: gamma 1, beta the bias, mean 0, and a variance that makes 1 with epsilon."""
+    order = getattr(libraries.module(_family_name(variant)), "tflite", lambda row: None)(row(variant))
+    if order is None:
+        raise ValueError(f"{file.path}: in which order a TensorFlow Lite file runs the layers of {variant} is not known here")
+    kernels = [stored for name, stored in file.tensors.items() if name.endswith("/kernel")]
+    if len(kernels) != len(order):
+        raise ValueError(
+            f"{file.path} runs {len(kernels)} convolutions and fully connected layers, {variant} has {len(order)}; it is refused"
+        )
+    found = {}
+    for number, (kernel, (layer, norm)) in enumerate(zip(kernels, order, strict=True)):
+        skip = _background(kernel, variant) if layer == "logits" else 0
+        wanted = tuple(weights[f"{layer}/kernel"].shape) if f"{layer}/kernel" in weights else None
+        found[f"{layer}/kernel"] = _reshaped(_from(f"{number}/kernel", kernel, skip), wanted)
+        maps = int(np.prod(kernel.shape[2:])) - skip if len(kernel.shape) == 4 and kernel.shape[-1] == 1 else kernel.shape[-1] - skip
+        constant = {"gamma": 1.0, "moving_mean": 0.0, "moving_variance": 1.0 - _epsilon(model, norm)} if norm else {}
+        for name, value in constant.items():
+            found[f"{norm}/{name}"] = Part(name, (maps,), "float32", functools.partial(np.full, maps, value, "float32"))
+        bias = file.tensors.get(f"{number}/bias", Stored((maps + skip,), "float32", functools.partial(np.zeros, maps + skip, "float32")))
+        found[f"{norm}/beta" if norm else f"{layer}/bias"] = _from(f"{number}/bias", bias, skip)
+    return found
+
+
+def _from(name: str, stored: Stored, skip: int) -> Part:
+    """Without the first `skip` outputs."""
+    shape = (*stored.shape[:-1], stored.shape[-1] - skip)
+    return Part(name, shape, stored.dtype, lambda: stored.read()[..., skip:])
+
+
+def _epsilon(model, norm: str) -> float:
+    return next((layer.epsilon for layer in model.layers if layer.name == norm), 0.0)
+
+
+def _background(kernel: Stored, variant: str) -> int:
+    """1 where the head has one output more than the row: TensorFlow's own ImageNet networks begin with a class for none of them."""
+    return int(kernel.shape[-1] == row(variant).classes + 1)
 
 
 def _keras(file: Opened, weights: dict) -> dict[str, Part]:
@@ -92,7 +138,8 @@ def _renamed(file: Opened, variant: str) -> dict[str, str]:
     layers = {theirs: ours for ours, names in table.items() if "/" not in ours for theirs in names}
     tensors = {theirs: ours for ours, names in table.items() if "/" in ours for theirs in names}
     rename = _applications if file.format == APPLICATIONS_H5 else _torch
-    return rename(file.tensors, layers) | {name: tensors[name] for name in file.tensors if name in tensors}
+    plain = {name: name if name in tensors else re.sub(r"/variable_\d+$", "/variable", name) for name in file.tensors}
+    return rename(file.tensors, layers) | {name: tensors[known] for name, known in plain.items() if known in tensors}
 
 
 def _table(file: Opened, variant: str) -> dict[str, tuple[str, ...]]:
@@ -130,10 +177,12 @@ def _applications(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str
     """Kernel and bias are told apart by rank, because old files call them W_1, uniform1 or kernel; statistics and the two
     kernels of a separable convolution by name."""
     renamed: dict[str, str] = {}
-    numbered = _numbered(name.partition("/")[0] for name in tensors)
-    pointwise = {name.partition("/")[0] for name in tensors if "pointwise" in name}
+    layers = {name: _layer(name, known) for name in tensors}
+    numbered = _numbered(layers.values())
+    pointwise = {layer for name, layer in layers.items() if "pointwise" in name}
     for name, stored in tensors.items():
-        layer, _, weight = name.partition("/")
+        layer = layers[name]
+        weight = name.removeprefix(f"{layer}/")
         ours = known.get(layer) or known.get(numbered[layer])
         if ours is None:
             continue
@@ -145,6 +194,12 @@ def _applications(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str
             raise ValueError(f"two tensors of the file mean {path}: {name} and another; it is refused")
         renamed[name] = path
     return renamed
+
+
+def _layer(name: str, known: dict[str, str]) -> str:
+    """The layer of a tensor "layer/weight"; where the names of layers have slashes, the longest that is known."""
+    slashed = [layer for layer in known if "/" in layer and name.startswith(f"{layer}/")]
+    return max(slashed, key=len) if slashed else name.partition("/")[0]
 
 
 def _numbered(layers) -> dict[str, str]:

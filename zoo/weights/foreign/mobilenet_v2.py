@@ -1,6 +1,7 @@
 """MobileNetV2 in keras.applications, and (the row `_torchvision`) in torchvision and timm.
 
-The files of keras.applications call the logits "Logits", its code today calls them "predictions".
+keras.applications has renamed its layers since its files were saved: the blocks were "mobl1_conv_1_expand" at first, and the logits
+"Logits". All of these names are known here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def applications(row):
     for number, (ours, parts) in enumerate(_blocks(row)):
         theirs = f"block_{number}" if number else "expanded_conv"
         for part in parts:
-            names |= {f"{ours}_{part}_conv": (f"{theirs}_{part}",), f"{ours}_{part}_norm": (f"{theirs}_{part}_BN",)}
+            names[f"{ours}_{part}_conv"] = (f"{theirs}_{part}", f"mobl{number}_conv_{number}_{part}")
+            names[f"{ours}_{part}_norm"] = (f"{theirs}_{part}_BN", f"bn{number}_conv_{number}_bn_{part}")
     return {**names, "last_conv": ("Conv_1",), "last_norm": ("Conv_1_bn",), "logits": ("predictions", "Logits")}
 
 
@@ -33,8 +35,8 @@ def torch(row):
     names = {"stem_conv": ("features.0.0", "conv_stem"), "stem_norm": ("features.0.1", "bn1")}
     blocks = _blocks(row)
     for number, (ours, parts) in enumerate(blocks, start=1):
-        vision, timm = f"features.{number}.conv", "blocks." + ours.removeprefix("stage").replace("_block", ".")
-        timm = timm.replace(timm.split(".")[1], str(int(timm.split(".")[1]) - 1), 1)
+        stage, index = ours.removeprefix("stage").split("_block")
+        vision, timm = f"features.{number}.conv", f"blocks.{int(stage) - 1}.{index}"
         kinds = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl" if len(parts) == 3 else "conv_pw"}
         for index, part in enumerate(parts):
             # torchvision wraps a convolution with an activation, and its normalisation, in a sequence of their own
