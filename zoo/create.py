@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 from zoo import registry
 from zoo import weights as room
-from zoo.weights.match import new_head, skipped
+from zoo.weights.match import skipped
 
 if TYPE_CHECKING:
     import keras
@@ -31,22 +31,28 @@ def classifier(
 
     variant:       a row of `zoo.list_models()`; an unknown one raises with the closest matches.
     weights:       None (random), a published tag such as "imagenet", or the path of a local weight file.
-    classes:       number of outputs; default: those of the weights, or of the published row.
-    input_shape:   (height, width, channels), height and width may be None where the head allows it; default: the row's.
+    classes:       number of outputs; default: those of the weights, or of the published row. Another number than that of the weights
+                   keeps the new layer of logits as it starts, at random, and warns; everything else is loaded.
+    input_shape:   (height, width, channels), height and width may be None where the head allows it; default: the size that belongs
+                   to the published weights, or the row's.
     activation:    None returns logits; "softmax" or "sigmoid" adds the activation in float32.
     dropout:       rate of the head instead of the published one.
     output_stride: 8 or 16 dilates the last stages of the families that allow it.
-    skip:          layer names that are not loaded and stay random, for example ("logits",) for a new class count.
+    skip:          layer names that are not loaded and stay random; ("logits",) asks for a new head without a warning.
     name:          name of the keras.Model; it never chooses weights.
 
-    Raises ValueError for an unknown variant or weights, an illegal size, or a class count that the weights do not have.
+    Raises ValueError for an unknown variant or weights, or an illegal size.
+    Warns (UserWarning) with both numbers when `classes` is not that of the weights.
     """
     source = room.find(variant, weights)
+    replaced = None
     if source is not None and not skipped("logits/kernel", tuple(skip)):
         if classes is None:
             classes = source.classes
-        elif isinstance(classes, numbers.Integral) and source.classes not in (None, classes):  # told before anything is fetched
-            raise ValueError(f"the weights {os.fspath(weights or '')!r} do not fit. {new_head(source.classes, classes)}")
+        elif source.classes not in (None, classes):
+            replaced, skip = source.classes, (*skip, "logits")
+    if source is not None and source.record is not None and input_shape is None:
+        input_shape = (*source.record.size, len(source.record.mean))
     mean, std = (None, None) if source is None else (source.mean, source.std)
     model = registry.build_classifier(
         variant,
@@ -60,6 +66,13 @@ def classifier(
         model_name=name,
     )
     if source is not None:
+        if replaced:
+            warnings.warn(
+                f"the weights {os.fspath(weights or '')!r} have {replaced} classes, not {classes}: all but the layer 'logits' is loaded, "
+                'which starts at random and must be trained; skip=("logits",) asks for the same without this warning',
+                UserWarning,
+                stacklevel=2,
+            )
         room.fill(model, source, skip=skip)
     return model
 

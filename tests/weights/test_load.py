@@ -138,16 +138,59 @@ def test_skip_keeps_the_new_head(archive):
     }
 
 
-def test_wrong_class_count_says_to_skip_the_head(archive):
+@pytest.mark.backend
+def test_another_class_count_starts_a_new_head_and_says_so(archive):
+    """Everything else is loaded, to the bit."""
+    with pytest.warns(UserWarning, match=r"have 10 classes, not 3: all but the layer 'logits'"):
+        built = zoo.classifier(ROW, weights=archive, classes=3)
+    source, found = values(model(seed=1)), values(built)
+    assert found["logits/kernel"].shape == (source["logits/kernel"].shape[0], 3)
+    assert np.abs(found["logits/kernel"]).max() > 0
+    assert {path for path in source if np.array_equal(source[path], found[path])} == {path for path in source if "logits" not in path}
+
+
+def test_only_the_logits_of_a_head_with_hidden_layers_are_new(tmp_path):
+    source = model("mobilenet_v3_micro", 1)
+    save_weights(source, tmp_path / "a.safetensors")
+    with pytest.warns(UserWarning, match="have 10 classes, not 4"):
+        built = zoo.classifier("mobilenet_v3_micro", weights=tmp_path / "a.safetensors", classes=4)
+    for path, value in values(source).items():
+        if not path.startswith("logits"):
+            np.testing.assert_array_equal(values(built)[path], value, err_msg=path)
+
+
+@pytest.mark.parametrize("skip", [(), ("stem*",)])
+def test_another_class_count_than_the_published_one_is_told_before_the_download(monkeypatch, skip):
+    def fetch(*_, **__):
+        raise OSError("the file was asked for")
+
+    monkeypatch.setattr("zoo.download.fetch", fetch)
+    with pytest.raises(OSError, match="asked for"), pytest.warns(UserWarning, match=r"'imagenet' have 1000 classes, not 7"):
+        zoo.classifier("mobilenet_v2_035", weights="imagenet", classes=7, skip=skip)
+
+
+def test_asking_for_a_new_head_by_name_is_quiet(archive):
+    """Warnings are errors in this suite."""
+    assert zoo.classifier(ROW, weights=archive, classes=3, skip=("logits",)).output_shape == (None, 3)
+
+
+def test_an_impossible_class_count_is_refused_before_any_warning(archive):
+    for classes in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match="classes must be a positive int"):
+            zoo.classifier(ROW, weights=archive, classes=classes)
+
+
+def test_load_weights_has_no_class_count_and_so_refuses_another_head(archive):
     with pytest.raises(ValueError, match=r'10 classes and the model 3.*skip=\("logits",\)'):
-        zoo.classifier(ROW, weights=archive, classes=3)
+        load_weights(model(classes=3), archive)
 
 
-@pytest.mark.parametrize("skip", [(), ("fc*",)])
-def test_wrong_class_count_is_told_before_the_download(monkeypatch, skip):
-    monkeypatch.setattr("zoo.download.fetch", lambda *_, **__: pytest.fail("the file was asked for"))
-    with pytest.raises(ValueError, match=r'\'imagenet\'.*1000 classes and the model 7.*skip=\("logits",\)'):
-        zoo.classifier("vgg16", weights="imagenet", classes=7, skip=skip)
+def test_the_size_of_the_published_weights_is_the_size_of_the_model(monkeypatch):
+    """mobilenet_025 has 224 pixels, but some of its weights were trained for fewer."""
+    monkeypatch.setattr("zoo.weights.fill", lambda *_, **__: None)
+    for tag, side in [("imagenet", 224), ("imagenet_160", 160), ("imagenet_int8", 128)]:
+        assert zoo.classifier("mobilenet_025", weights=tag).input_shape == (None, side, side, 3)
+    assert zoo.classifier("mobilenet_025", weights="imagenet_160", input_shape=(64, 96, 3)).input_shape == (None, 64, 96, 3)
 
 
 def test_bfloat16_is_told_with_what_is_accepted(tmp_path):
