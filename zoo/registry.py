@@ -80,6 +80,12 @@ FAMILIES = {
         2016,
         "1602.07261",
     ),
+    "inception_resnet": Family(
+        "zoo.backbones.inception_resnet",
+        "Szegedy, Ioffe, Vanhoucke & Alemi: Inception-v4, Inception-ResNet and the impact of residual connections on learning",
+        2016,
+        "1602.07261",
+    ),
     "squeezenet": Family(
         "zoo.backbones.squeezenet",
         "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size",

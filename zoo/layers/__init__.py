@@ -13,6 +13,7 @@ from zoo.layers.normalisation import LocalResponseNormalisation, Standardise
 from zoo.layers.padding import SamePadding
 from zoo.layers.pooling import AdaptiveAveragePooling, TrainableSubsampling
 from zoo.layers.radial_basis import RadialBasis
+from zoo.layers.scaled_sum import ScaledSum
 from zoo.layers.squeeze_excite import squeeze_excite
 from zoo.layers.standardised import StandardisedConv2D
 from zoo.layers.tokens import SplitTokens, Tokens
@@ -28,6 +29,7 @@ __all__ = [
     "PartialConv2D",
     "RadialBasis",
     "SamePadding",
+    "ScaledSum",
     "SplitTokens",
     "Standardise",
     "StandardisedConv2D",
