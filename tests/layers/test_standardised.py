@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import PadChannels, StandardisedConv2D
+from zoo.layers import PadChannels, StandardisedConv2D, ZeroBorder
 
 pytestmark = pytest.mark.backend
 
@@ -92,6 +92,15 @@ def test_they_are_saved(tmp_path, layer):
     loaded = keras.saving.load_model(tmp_path / "a.keras")
     np.testing.assert_array_equal(_numpy(loaded(x)), _numpy(model(x)))
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
+
+
+@pytest.mark.parametrize("size", [(3, 5), (1, 1)])
+def test_a_border_of_zeros(size):
+    x = np.random.default_rng(0).normal(size=(2, *size, 4)).astype("float32")
+    unknown = keras.Input((None, None, 4))
+    for layer in (ZeroBorder(), keras.Model(unknown, ZeroBorder()(unknown))):
+        np.testing.assert_array_equal(_numpy(layer(x)), np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+    assert ZeroBorder().compute_output_shape((None, None, 5, 4)) == (None, None, 7, 4)
 
 
 def test_impossible_settings_are_refused():

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from keras import layers
 
 from zoo.backbones.variant import Variant
+from zoo.layers import ZeroBorder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ def features(image, config: ResNetV2, output_stride: int | None = None) -> dict:
     x = layers.ZeroPadding2D(3, name="stem_pad")(image)
     x = layers.Conv2D(config.width, 7, strides=2, kernel_initializer="he_normal", name="stem_conv")(x)
     pyramid = {"c1": x}
-    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # zeros, not -inf, before any ReLU: as published
+    x = ZeroBorder(name="stem_pool_pad")(x)  # zeros, not -inf, before any ReLU: as published
     x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     for stage, depth in enumerate(config.depths, start=2):
         for index in range(depth):

@@ -5,7 +5,7 @@ Importing this package registers them all, which `keras.saving.load_model` needs
 
 from zoo.layers.activation import exact_gelu, scaled_tanh
 from zoo.layers.attention import Attention
-from zoo.layers.channels import PadChannels
+from zoo.layers.channels import PadChannels, ZeroBorder
 from zoo.layers.convolution import GroupedConv2D, PartialConv2D
 from zoo.layers.global_response import GlobalResponseNormalisation
 from zoo.layers.layer_scale import LayerScale
@@ -35,6 +35,7 @@ __all__ = [
     "StandardisedConv2D",
     "Tokens",
     "TrainableSubsampling",
+    "ZeroBorder",
     "exact_gelu",
     "scaled_tanh",
     "squeeze_excite",
