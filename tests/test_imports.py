@@ -41,8 +41,9 @@ ALLOWED = {
     "explain": {*MODEL, "gradients"},
     "export": {*MODEL, "atomic"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
+    "anatomy": {*MODEL, "explain"},
     "verify": {*MODEL, "weights", "atomic"},
-    "__main__": {"verify", "registry", "catalogue", "predict", "explain", "viz", "data"},
+    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "viz", "data"},
 }
 """Room -> rooms it may import, besides itself."""
 

@@ -46,6 +46,13 @@ def test_list_filters_by_pattern(capsys):
     assert all(line.startswith("resnet") for line in lines[1:])
 
 
+def test_list_filters_by_licence_and_size(capsys):
+    assert main(["list", "--weights", "--licence", "commercial", "--params", ">20M,<30M", "--gmacs", "<5G", "--json"]) == 0
+    names = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
+    assert "resnet50_v1" in names
+    assert not names & {"vgg16", "resnet101_v1"}
+
+
 def test_list_as_json_carries_the_published_count(capsys):
     assert main(["list", "resnet18", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
@@ -64,6 +71,8 @@ def test_info_names_paper_and_count(capsys):
     [
         (["info", "resnet81"], r"resnet(18|101)"),
         (["list", "nothing*"], "no model matches 'nothing\\*'"),
+        (["list", "--params", "10M"], 'written like "<10M"'),
+        (["list", "--params", "<1k"], "no model matches .* with parameters <1k"),
         (["predict", "missing.jpg", "--model", "small_cnn"], "no such picture: missing.jpg"),
         (["project", "no_such"], "there is no project called 'no_such'; projects: .*first_cnn"),
         (["doctor", "no/such/folder"], "no/such/folder"),

@@ -4,15 +4,13 @@
     python -m tools.index --check    exit 1 when one of them is out of date
     python -m tools.index --table    print the table
 
-Multiply-adds are counted from kernels and output shapes: a kernel is used once at every output position of a
-convolution, or once for every row of a dense layer.
+What a model costs and sees is read from its graph by `zoo.anatomy`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -57,15 +55,18 @@ def entry(name: str) -> dict:
     """What the index says of one row; builds the model, without giving its weights a value."""
     import keras
 
-    from zoo import registry
+    from zoo import anatomy, registry
 
     variant = registry.row(name)[1]
     with keras.StatelessScope(initialize_variables=False):
         backbone = registry.build_backbone(name, input_shape=variant.input_shape)
         pyramid = {level: list(output.shape[1:]) for level, output in backbone.output.items()}
-        gmacs = float(f"{multiply_adds(registry.build_classifier(name)) / 1e9:.4g}")
+        found = anatomy.measure(registry.build_classifier(name), anatomy.levels(backbone))
     keras.utils.clear_session()  # forgets the variables that wait for a value
-    return {**facts(name), "gmacs": gmacs, "pyramid": pyramid}
+    levels = {key: {"stride": part.stride, "field": part.field, "whole": part.view.whole} for key, part in found.levels.items()}
+    gmacs, activations = (float(f"{count:.4g}") for count in (found.multiply_adds / 1e9, found.activations / 1e6))
+    measured = {"gmacs": gmacs, "activations": activations, "memory": found.peak_bytes, "pyramid": pyramid, "levels": levels}
+    return {**facts(name), **measured}
 
 
 def facts(name: str) -> dict:
@@ -89,21 +90,6 @@ def facts(name: str) -> dict:
         "arxiv": family.arxiv,
         "weights": [{field: getattr(record, field) for field in fields} for record in records(name)],
     }
-
-
-def multiply_adds(model) -> int:
-    """Multiply-adds of all kernels of a built functional model with a fixed input size, for one image."""
-    return sum(_layer_multiply_adds(layer) for layer in model.layers)
-
-
-def _layer_multiply_adds(layer) -> int:
-    if hasattr(layer, "layers"):
-        return multiply_adds(layer)
-    kernels = [weight for weight in layer.weights if weight.path.rpartition("/")[2].endswith("kernel")]
-    if not kernels:
-        return 0
-    positions = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer on vectors
-    return sum(positions * math.prod(kernel.shape) for kernel in kernels)
 
 
 def table() -> str:

@@ -29,6 +29,7 @@ _HOME = {
     "save_weights": "zoo.weights",
 }
 _ROOMS = (
+    "anatomy",
     "backbones",
     "data",
     "download",

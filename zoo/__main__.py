@@ -29,11 +29,22 @@ def parser() -> argparse.ArgumentParser:
     add = _adder(commands)
     command = add("list", list_models, "the models, one line each")
     command.add_argument("pattern", nargs="?", default="*", help='shell pattern such as "resnet*"')
+    command.add_argument("--weights", nargs="?", const=True, metavar="TAG", help="only those with published weights (of this tag)")
+    command.add_argument("--licence", help='of the weights: "commercial" for those that allow commercial use, or a pattern like "cc-by-*"')
+    command.add_argument("--params", metavar="'<10M'", help="number of parameters; several comparisons with commas")
+    command.add_argument("--gmacs", metavar="'<1G'", help="multiply-adds for one image")
     command.add_argument("--json", action="store_true", help="one JSON list instead of a table")
 
     command = add("info", info, "everything known about one model")
     command.add_argument("model")
     command.add_argument("--json", action="store_true")
+
+    command = add("anatomy", anatomy, "draw a model by stage, what its maps show of a photograph, and a table of its layers")
+    command.add_argument("model")
+    command.add_argument("--out", "-o", type=Path, default=Path("."), help="folder for the two pictures and the table (default: here)")
+    command.add_argument("--image", type=Path, metavar="PHOTO", help="photograph for the maps (default: one that scikit-image ships)")
+    command.add_argument("--size", type=int, help="side of the input in pixels (default: the model's)")
+    command.add_argument("--weights", help='tag such as "imagenet", or a file (default: random weights)')
 
     command = add("predict", predict, "name what pictures show")
     _model_options(command)
@@ -71,12 +82,14 @@ def list_models(options) -> int:
     """Print the catalogue as a table or as JSON."""
     from zoo import catalogue
 
-    entries = catalogue.list_models(options.pattern)
+    chosen = {"weights": options.weights, "licence": options.licence, "parameters": options.params, "gmacs": options.gmacs}
+    entries = catalogue.list_models(options.pattern, **chosen)
     if options.json:
         print(json.dumps([entry.as_dict() for entry in entries], indent=2))
         return 0
     if not entries:
-        raise ValueError(f"no model matches {options.pattern!r}; `zoo list` shows all")
+        asked = ", ".join(f"{key} {value}" for key, value in chosen.items() if value not in (None, True))
+        raise ValueError(f"no model matches {options.pattern!r}{asked and f' with {asked}'}; `zoo list` shows all")
     header = ("model", "parameters", "GMACs", "input", "weights", "licence")
     lines = [header, *((e.name, f"{e.parameters:,}", f"{e.gmacs:.3g}", e.size, e.weights_text, e.licence_text) for e in entries)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
@@ -95,6 +108,36 @@ def info(options) -> int:
 
     entry = catalogue.info(options.model)
     print(json.dumps(entry.as_dict(), indent=2) if options.json else entry)
+    return 0
+
+
+def anatomy(options) -> int:
+    """Write NAME_anatomy.png, NAME_maps.png and NAME_anatomy.csv."""
+    from zoo import anatomy as room
+    from zoo import atomic, catalogue, create, registry, viz
+
+    name = options.model
+    if name not in registry.rows():
+        catalogue.info(name)  # tells the closest names
+    channels = registry.row(name)[1].input_shape[2]
+    shape = {} if options.size is None else {"input_shape": (options.size, options.size, channels)}
+    photo = _photo(options.image)
+    model = create.classifier(name, weights=options.weights, **shape)
+    backbone = create.backbone(name, weights=options.weights, input_shape=model.input_shape[1:])
+    found = room.measure(model, room.levels(backbone))
+    options.out.mkdir(parents=True, exist_ok=True)
+    image, maps = _maps(backbone, photo)
+    titles = {key: f"{key}\n{values.shape[0]}x{values.shape[1]}x{values.shape[2]}" for key, values in maps.items()}
+    note = "" if options.weights else " (random weights)"
+    figures = {
+        f"{name}_anatomy.png": viz.anatomy.network(_headline(found), found.input_shape, *_drawing(found)),
+        f"{name}_maps.png": viz.anatomy.maps(f"{name}{note}", image, {titles[key]: values for key, values in maps.items()}),
+    }
+    atomic.write(options.out / f"{name}_anatomy.csv", found.csv())
+    for file, figure in figures.items():
+        figure.savefig(options.out / file, dpi=130)
+    for file in (*figures, f"{name}_anatomy.csv"):
+        print(options.out / file)
     return 0
 
 
@@ -225,6 +268,46 @@ def _predictor(options):
     if options.run_folder:
         return room.from_run(options.run_folder)
     return room.from_registry(options.model, options.weights)
+
+
+def _photo(path: Path | None):
+    """The user's photograph, or the portrait of Eileen Collins (NASA, public domain) that scikit-image ships; uint8 (h, w, 3)."""
+    from zoo.data import backgrounds, decode
+
+    return decode.decode(backgrounds.folder() / "astronaut.png" if path is None else path)
+
+
+def _maps(backbone, photo):
+    """The photograph as the model sees it, uint8 (h, w, 3), and {level: maps (h, w, c)}."""
+    import keras
+
+    from zoo.data import decode
+
+    height, width, channels = backbone.input_shape[1:]
+    image = decode.resize(photo, (height, width), "crop")
+    batch = (image if channels == 3 else image.mean(-1, keepdims=True))[None].astype("float32")
+    levels = backbone(batch, training=False)
+    return image, {key: keras.ops.convert_to_numpy(values)[0] for key, values in levels.items()}
+
+
+def _headline(found) -> str:
+    size = "x".join(map(str, found.input_shape))
+    work = f"{found.parameters:,} parameters, {found.multiply_adds / 1e9:.3g} G multiply-adds, {found.activations / 1e6:.3g} M activations"
+    return f"{found.name}, {size}: {work}, {found.peak_bytes / 2**20:.3g} MiB at its peak"
+
+
+def _drawing(found):
+    """The stages as blocks, and the growth of the view as (block, side, whole): of layers that convolve, mix, pool or join."""
+    from zoo.viz.anatomy import Block
+
+    stages = found.stages
+    blocks = [
+        Block(s.name, s.last.shape, s.layers, s.parameters, s.multiply_adds, s.last.field, s.last.stride, s.last.view.whole) for s in stages
+    ]
+    number = {stage.name: index for index, stage in enumerate(stages)}
+    joins = ("Pooling2D", "Add", "Concatenate")
+    grown = [part for part in found.parts if part.activations or part.kind.endswith(joins)]
+    return blocks, [(number[part.stage], part.field, part.view.whole) for part in grown if part.field is not None or part.stage == "head"]
 
 
 def _target(text: str | None, classes: tuple[str, ...]) -> int | None:

@@ -9,11 +9,18 @@ import dataclasses
 import difflib
 import functools
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 INDEX = Path(__file__).with_name("index.json")
+COMMERCIAL = (
+    *("0bsd", "apache-2.0", "bsd-*", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-*", "cc0-1.0", "gpl-*", "isc", "lgpl-*"),
+    *("mit", "mit-0", "mpl-2.0", "unlicense", "zlib"),
+)
+"""SPDX identifiers, in lower case, of licences that allow commercial use. What is not listed, or unknown, counts as forbidden."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +28,8 @@ class Entry:
     """One row of the zoo.
 
     parameters:     published number of trainable parameters with the head.
-    gmacs:          multiply-adds of all convolutions and dense layers for one image of `input_shape`, in 10^9; one
-                    multiply-add is what many tables call one FLOP. Biases, norms, activations and pooling are not counted.
+    gmacs:          multiply-adds of all convolutions, dense layers and both products of attention for one image of `input_shape`, in
+                    10^9; one is what many tables call one FLOP. Biases, norms, activations and pooling are not counted.
     input_shape:    (height, width, channels) of the published model.
     minimum:        smallest legal height and width.
     classes:        outputs of the published model.
@@ -30,6 +37,10 @@ class Entry:
     output_strides: what `output_stride=` accepts.
     paper, year, arxiv: where the architecture was published; `paper` is empty when it was not.
     weights:        one dict per published file: tag, top (with head), licence, trained_on, top1, top5, bytes, url.
+    activations:    numbers that convolutions, dense layers and attention put out for one image, in 10^6; 0 where it was not measured.
+    memory:         most bytes alive at once at inference with one image in float32, without the weights (see `zoo.anatomy`).
+    levels:         {"c1": {"stride": 2, "field": 7, "whole": False}, ...}: pixels between units of a level, side of what one sees, and
+                    whether a global path (a gate, attention) lets it see the whole image besides.
     """
 
     name: str
@@ -45,6 +56,9 @@ class Entry:
     year: int
     arxiv: str | None
     weights: tuple[dict, ...]
+    activations: float = 0.0
+    memory: int = 0
+    levels: dict[str, dict] = field(default_factory=dict)
 
     @property
     def size(self) -> str:
@@ -71,45 +85,103 @@ class Entry:
 
     def __str__(self) -> str:
         paper = f"{self.paper}, {self.year}" if self.paper else f"no paper, {self.year}"
+        size = f" for {self.size}"
         lines = [
             self.name,
             f"  paper       {paper}" + (f", https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""),
-            f"  parameters  {self.parameters:,} trainable, with {self.classes} classes",
-            f"  work        {self.gmacs:.3g} billion multiply-adds for {self.size}",
-            f"  input       {self.size} published, at least {self.minimum}x{self.minimum}",
-            "  pyramid     " + ", ".join(f"{level} {h}x{w}x{c}" for level, (h, w, c) in self.pyramid.items()),
+            f"  parameters  {self.parameters:,} trainable, with {self.classes} classes; {self.parameters * 4 / 2**20:,.1f} MiB in float32",
+            f"  work        {self.gmacs:.3g} billion multiply-adds{size}",
         ]
+        if self.activations:
+            lines.append(f"  activations {self.activations:.3g} million{size}")
+            lines.append(f"  memory      {self.memory / 2**20:.3g} MiB at its peak, one image in float32, besides the weights")
+        lines.append(f"  input       {self.size} published, at least {self.minimum}x{self.minimum}")
+        lines += [f"  {'pyramid' if i == 0 else '':11} {self._level(level)}" for i, level in enumerate(self.pyramid)]
         if self.output_strides:
             lines.append(f"  dilation    output_stride = {', '.join(map(str, self.output_strides))}")
-        for record in (record for record in self.weights if record["top"]):
-            score = f"top-1 {record['top1']:.1%}, top-5 {record['top5']:.1%}, " if record["top1"] is not None else ""
-            lines.append(f"  weights     {record['tag']!r}: {score}{record['trained_on']}, {record['licence']}")
-        return "\n".join(lines if self.weights else [*lines, "  weights     none published here"])
+        lines += [_weights_line(record) for record in self.weights if record["top"]]
+        lines += [] if any(record["top"] for record in self.weights) else ["  weights     none published here"]
+        return "\n".join(
+            [
+                *lines,
+                f"  licence     Apache-2.0 (code), {self.licence_text} (weights)" if self.weights else "  licence     Apache-2.0 (code)",
+            ]
+        )
+
+    def _level(self, level: str) -> str:
+        height, width, channels = self.pyramid[level]
+        text = f"{level} {height}x{width}x{channels}"
+        if level not in self.levels:
+            return text
+        stride, side, whole = (self.levels[level][key] for key in ("stride", "field", "whole"))
+        everything = (
+            "the whole image" if side is None else f"{side}x{side} pixels" + (" and, by a global path, the whole image" if whole else "")
+        )
+        return f"{text:16} {f'stride {stride}, ' if stride else ''}sees {everything}"
+
+
+def _weights_line(record: dict) -> str:
+    score = f"top-1 {record['top1']:.1%}, top-5 {record['top5']:.1%}, " if None not in (record["top1"], record["top5"]) else ""
+    size = f", {record['bytes'] / 2**20:,.1f} MiB" if record["bytes"] else ""
+    return f"  weights     {record['tag']!r}: {score}{record['trained_on']}, {record['licence']}{size}"
 
 
 def list_models(
-    pattern: str = "*", *, weights: bool | str | None = None, licence: str | None = None, max_parameters: float | None = None
+    pattern: str = "*",
+    *,
+    weights: bool | str | None = None,
+    licence: str | None = None,
+    parameters: str | None = None,
+    gmacs: str | None = None,
+    max_parameters: float | None = None,
 ) -> list[Entry]:
     """The rows whose name matches a shell pattern such as "resnet*", in the order of the registry.
 
     weights:        True for rows with published weights, False for those without, or a tag such as "imagenet".
-    licence:        pattern for the licence of the weights, upper and lower case alike, for example "mit" or "cc-by-*".
+    licence:        pattern for the licence of the weights, upper and lower case alike, for example "mit" or "cc-by-*"; "commercial" for
+                    those that allow commercial use (`COMMERCIAL`). With a tag in `weights`, one file must fit both.
+    parameters:     comparison such as "<10M", "<=25.6M" or ">1B"; several with commas: ">5M,<10M". K, M, B (or G) are 10^3, 10^6, 10^9.
+    gmacs:          the same for multiply-adds: "<500M", "<=4.1G"; a bare number is in 10^9.
     max_parameters: at most so many parameters.
 
     The `_micro` rows, a few thousand parameters for tests, are listed only when the pattern says "micro".
+    Raises ValueError for a comparison that cannot be read.
     """
     found = [entry for name, entry in _entries().items() if fnmatchcase(name, pattern)]
     if "micro" not in pattern:
         found = [entry for entry in found if not entry.name.endswith("_micro")]
-    if isinstance(weights, str):
-        found = [entry for entry in found if weights in entry.tags]
-    elif weights is not None:
-        found = [entry for entry in found if bool(entry.weights) == weights]
-    if licence is not None:
-        found = [entry for entry in found if any(fnmatchcase(r["licence"].lower(), licence.lower()) for r in entry.weights)]
+    if weights is False:
+        found = [entry for entry in found if not entry.weights]
+    if weights or licence is not None:
+        tag = weights if isinstance(weights, str) else None
+        found = [e for e in found if any(tag in (None, r["tag"]) and _licensed(r["licence"], licence) for r in e.weights)]
+    if parameters is not None:
+        fits = compared(parameters)
+        found = [entry for entry in found if fits(entry.parameters)]
+    if gmacs is not None:
+        fits = compared(gmacs, unit=1e9)
+        found = [entry for entry in found if fits(entry.gmacs * 1e9)]
     if max_parameters is not None:
         found = [entry for entry in found if entry.parameters <= max_parameters]
     return found
+
+
+def compared(text: str, unit: float = 1.0) -> Callable[[float], bool]:
+    """ "<10M", "<=25.6M", ">1B", "=5M" or several with commas as a test of a number; `unit` is that of a number without a letter."""
+    wanted = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(<=|>=|<|>|==?)\s*(\d+(?:\.\d*)?|\.\d+)\s*([kKmMbBgG]?)\s*", part)
+        if found is None:
+            raise ValueError(f'a comparison is written like "<10M", "<=25.6M", ">1B" or ">5M,<10M", got {text!r}')
+        letter = found.group(3).lower()
+        wanted.append((found.group(1), float(found.group(2)) * ({"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}[letter] if letter else unit)))
+    tests = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__, "=": float.__eq__, "==": float.__eq__}
+    return lambda value: all(tests[sign](float(value), limit) for sign, limit in wanted)
+
+
+def _licensed(licence: str, wanted: str | None) -> bool:
+    patterns = COMMERCIAL if wanted == "commercial" else ("*" if wanted is None else wanted.lower(),)
+    return any(fnmatchcase(licence.lower(), pattern) for pattern in patterns)
 
 
 def info(name: str) -> Entry:

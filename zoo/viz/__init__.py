@@ -4,6 +4,7 @@ Figures are made by matplotlib's object-oriented interface: nothing is global, n
 `run.figure(name, figure)` saves one; in a notebook, display(figure) shows it.
 """
 
+from zoo.viz import anatomy
 from zoo.viz.charts import bars, class_counts, history, lr_sweep, reliability
 from zoo.viz.gallery import augmentations, explanations, feature_maps, images, neighbours
 from zoo.viz.matrices import co_occurrence, confusion, distances
@@ -12,6 +13,7 @@ from zoo.viz.space import embedding
 from zoo.viz.trade import pareto
 
 __all__ = [
+    "anatomy",
     "augmentations",
     "bars",
     "class_counts",
