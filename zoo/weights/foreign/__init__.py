@@ -14,7 +14,8 @@ A family's file may define
 A layer may have several names: torchvision and timm differ in the heads of VGG, and old releases of keras.applications
 called the logits "probs". A key "layer/weight" names a single tensor instead, and its values are whole tensor names
 ("cls_token"). In files of keras.applications, "conv2d#3" is the fourth of all layers called conv2d or conv2d_N, by rising N:
-Keras numbers unnamed layers through a whole process, so that only their order means anything.
+Keras numbers unnamed layers through a whole process, so that only their order means anything; an unnamed weight of a named layer,
+"variable_17", is "variable" here.
 `zoo verify` and the tests hold each table complete in both directions against the libraries themselves.
 """
 
