@@ -36,12 +36,23 @@ def references(name: str) -> tuple[Reference, ...]:
 
 
 def sizes_of(name: str, reference: Reference) -> list[tuple[int, int]]:
-    """The published size, 33 pixels more, and an oblong odd one; only the first where the reference takes no other."""
-    height, width = registry.row(name)[1].input_shape[:2]
+    """The published size, 33 pixels more, and an oblong odd one; only the first where the reference takes no other.
+
+    Networks of more than 40 million parameters, or published for more than 300 pixels, are compared on smaller images (96 pixels
+    where they may be so small), so that a certificate takes minutes: every layer, stride and border is passed all the same.
+    """
+    variant = registry.row(name)[1]
+    height, width = variant.input_shape[:2]
     if reference.fixed and reference.library != "keras":
         return [(height, width)]
-    small = max(registry.row(name)[1].minimum, 3 * height // 4) | 1
+    if not reference.fixed and (variant.parameters > LARGE or height > WIDE):
+        height = width = max(96, variant.minimum)
+    small = max(variant.minimum, 3 * height // 4) | 1
     return [(height, width), (height + 33, width + 33), (small, width + 2)]
+
+
+LARGE, WIDE = 40_000_000, 300
+"""Parameters and pixels above which a certificate uses smaller images, see `sizes_of`."""
 
 
 def verify(
