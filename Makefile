@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 WORKERS ?= 2
 TORCH ?= 2.13.0
 
-.PHONY: demo test test-slow test-backends check app notebooks notebook-runs index lock clean help
+.PHONY: demo test test-slow test-backends check app notebooks notebook-runs index certificates lock clean help
 
 help:
 	@echo "make demo           train, question, explain and export the first CNN on embedded data; prints where the report is"
@@ -20,7 +20,8 @@ help:
 	@echo "make check          lint, format, types, generated files, the wheel"
 	@echo "make app            the Streamlit demos on 127.0.0.1"
 	@echo "make notebooks      generate notebooks/ from projects/"
-	@echo "make index          regenerate zoo/index.json and the model table of the README"
+	@echo "make index          regenerate zoo/index.json, the table of families in the README, and docs/models.md"
+	@echo "make certificates   compare every row with its references again, and write docs/certificates"
 	@echo "make lock           resolve pyproject.toml into requirements.lock"
 
 $(VENV)/.uv:
@@ -59,6 +60,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tools.index --check
+	$(BIN)/python -m tools.models_page --check
 	$(BIN)/python -m tools.notebooks --check
 	$(BIN)/python -m tools.wheel
 
@@ -73,6 +75,11 @@ notebooks: $(VENV)/.ready
 
 index: $(VENV)/.ready
 	$(BIN)/python -m tools.index
+	$(BIN)/python -m tools.models_page
+
+# Every certificate again, one process per row; hours on two cores. `zoo verify NAME -o docs/certificates` makes one.
+certificates: $(VENV)/.backends
+	$(BIN)/python -m tools.certificates
 
 lock: $(VENV)/.uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.lock

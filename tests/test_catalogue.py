@@ -122,7 +122,7 @@ def test_the_table_goes_between_the_markers():
     assert new.startswith("# Title\n")
     assert new.endswith("\nrest\n")
     assert "old" not in new
-    assert new.count("\n| `resnet50` |") == 1
+    assert new.count("\n| [resnet](zoo/backbones/resnet.py) | 2015 | 8 | `resnet18` | 11.7 to 60.3 |") == 1
     assert index.with_table(new) == new
     assert index.with_table("no markers") == "no markers"
 

@@ -93,16 +93,37 @@ def facts(name: str) -> dict:
 
 
 def table() -> str:
-    """The Markdown table between the markers of the README, from the index."""
-    lines = [
-        "| model | parameters | multiply-adds (10⁹) | input | weights | top-1 | licence of the weights |",
-        "|---|---:|---:|---|---|---:|---|",
-    ]
+    """The Markdown table between the markers of the README, from the index: one line per family."""
+    families: dict[str, list[catalogue.Entry]] = {}
     for model in catalogue.list_models():
-        top1 = next((f"{record['top1']:.1%}" for record in model.weights if record["top1"] is not None), "-")
-        cells = (f"`{model.name}`", f"{model.parameters:,}", f"{model.gmacs:.3g}", model.size, model.weights_text, top1, model.licence_text)
+        families.setdefault(model.family, []).append(model)
+    lines = [
+        "| family | year | rows | for example | parameters (10⁶) | multiply-adds (10⁹) | weight sets | best published top-1 |",
+        "|---|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    for family, models in families.items():
+        sets = {(model.name, record["tag"]) for model in models for record in model.weights}
+        scores = [record["top1"] for model in models for record in model.weights if record["top1"] is not None]
+        cells = (
+            f"[{family}](zoo/backbones/{family}.py)",
+            str(models[0].year),
+            str(len(models)),
+            f"`{models[0].name}`",
+            _span(model.parameters / 1e6 for model in models),
+            _span(model.gmacs for model in models),
+            str(len(sets) or "-"),
+            f"{max(scores):.1%}" if scores else "-",
+        )
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    count = sum(len(models) for models in families.values())
+    return "\n".join([*lines, "", f"{count} rows in {len(families)} families; [docs/models.md](docs/models.md) lists them all."])
+
+
+def _span(numbers) -> str:
+    """Smallest to largest, three digits each."""
+    found = sorted(numbers)
+    low, high = f"{found[0]:.3g}", f"{found[-1]:.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def with_table(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from zoo import registry
@@ -25,6 +26,7 @@ def classifier(
     dropout: float | None = None,
     output_stride: int | None = None,
     skip: tuple[str, ...] = (),
+    changes: Mapping | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """A classifier as a plain functional `keras.Model`: image (b, h, w, c) in [0, 255] -> logits (b, classes).
@@ -39,6 +41,7 @@ def classifier(
     dropout:       rate of the head instead of the published one.
     output_stride: 8 or 16 dilates the last stages of the families that allow it.
     skip:          layer names that are not loaded and stay random; ("logits",) asks for a new head without a warning.
+    changes:       fields of the row that differ, such as {"zero_gamma": True} for a ResNet; published weights may then not fit.
     name:          name of the keras.Model; it never chooses weights.
 
     Raises ValueError for an unknown variant or weights, or an illegal size.
@@ -64,6 +67,7 @@ def classifier(
         mean=mean,
         std=std,
         model_name=name,
+        changes=changes,
     )
     if source is not None:
         if replaced:
@@ -85,6 +89,7 @@ def backbone(
     input_shape=(None, None, 3),
     output_stride: int | None = None,
     pooling: str | None = None,
+    changes: Mapping | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """A feature extractor: image (b, h, w, c) in [0, 255] -> {"c1": (b, h1, w1, d1), ...}; keys name the depth, not the stride.
@@ -95,7 +100,14 @@ def backbone(
     source = room.find(variant, weights, top=False)
     mean, std = (None, None) if source is None else (source.mean, source.std)
     model = registry.build_backbone(
-        variant, input_shape=input_shape, output_stride=output_stride, pooling=pooling, mean=mean, std=std, model_name=name
+        variant,
+        input_shape=input_shape,
+        output_stride=output_stride,
+        pooling=pooling,
+        mean=mean,
+        std=std,
+        model_name=name,
+        changes=changes,
     )
     if source is not None:
         room.fill(model, source)
