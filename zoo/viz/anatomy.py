@@ -121,7 +121,7 @@ def _costs(ax: Axes, blocks: Sequence[Block]) -> None:
         for place, share, count in zip(places, shares, counts, strict=True):
             ax.text(place + offset, share + 0.02, _short(count), ha="center", va="bottom", fontsize=style.SMALL - 1, color=style.INK)
     ax.set_xticks(places, [style.plain(block.name) for block in blocks])
-    ax.set(xlim=(-0.55, len(blocks) + 0.55), ylim=(0, 1.15), yticks=[0, 0.5, 1])
+    ax.set(xlim=(-0.55, len(blocks) + 0.55), ylim=(0, 1.2 * max(patch.get_height() for patch in ax.patches) or 1))
     ax.legend(fontsize=style.SMALL, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, handlelength=1.0, borderaxespad=0.0)
 
 
