@@ -68,7 +68,7 @@ def test_a_linear_end_lets_negative_values_through(name):
     """What a ReLU there would cut off."""
     model = registry.build_backbone(name)
     end = keras.Model(model.inputs[0], model.get_layer("stage2_block1_add").output)
-    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
     assert keras.ops.convert_to_numpy(end(images)).min() < 0
 
 
@@ -78,7 +78,7 @@ def test_the_two_borders_see_other_pixels():
         model = registry.build_backbone(name)
         model.get_layer("stem_conv").kernel.assign(np.ones((3, 3, 3, 8)))
         stem = keras.Model(model.get_layer("normalise").output, model.get_layer("stem_conv").output)
-        first = keras.ops.convert_to_numpy(stem(np.ones((1, 32, 32, 3), "float32")))[0, 0, 0, 0]
+        first = keras.ops.convert_to_numpy(stem(np.ones((1, 64, 64, 3), "float32")))[0, 0, 0, 0]
         assert first == (27 if corner else 12)
 
 

@@ -59,11 +59,11 @@ def test_the_gate_and_the_swish_are_those_of_the_paper():
     model = registry.build_classifier("mobilenet_v3_micro")
     x = np.array([-4.0, -3.0, -1.5, 0.0, 1.0, 3.0, 4.0], "float32")
     gate = np.clip(x + 3, 0, 6) / 6
-    layer = model.get_layer("stage2_block0_se_expand")
+    layer = model.get_layer("stage2_block1_se_expand")
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.activation(keras.ops.convert_to_tensor(x))), gate, atol=1e-6)
     swish = model.get_layer("stem_hard_silu")
     np.testing.assert_allclose(keras.ops.convert_to_numpy(swish(x)), x * gate, atol=1e-6)
-    assert keras.activations.serialize(model.get_layer("stage2_block0_se_reduce").activation) == "relu"
+    assert keras.activations.serialize(model.get_layer("stage2_block1_se_reduce").activation) == "relu"
 
 
 def test_gates_are_a_quarter_wide():

@@ -76,20 +76,17 @@ _SMALL: tuple[Block, ...] = (
 )
 _MICRO_BLOCKS: tuple[Block, ...] = (
     (8, 3, 8, False, R, 1),
-    (8, 3, 16, False, R, 2),
-    (16, 5, 16, True, R, 2),
-    (16, 5, 24, True, R, 1),
-    (16, 3, 32, False, H, 2),
-    (16, 3, 24, True, H, 1),
-    (16, 5, 24, True, H, 2),
-    (16, 5, 24, True, H, 1),
+    (16, 3, 24, False, R, 2),
+    (16, 5, 32, True, R, 2),
+    (16, 5, 48, True, H, 1),
+    (24, 3, 48, False, H, 2),
 )
 
 _large = MobileNetV3(parameters=5_483_032, source="keras.applications", blocks=_LARGE)
 _small = replace(_large, parameters=2_542_856, blocks=_SMALL, top=replace(_large.top, hidden=(1024,)))
 _micro = replace(
     _large,
-    parameters=15_082,
+    parameters=18_482,
     source="closed formula",
     blocks=_MICRO_BLOCKS,
     stem=8,
@@ -117,7 +114,7 @@ VARIANTS = {
     "mobilenet_v3_small_minimalistic": _minimal(_small, 2_044_736),
     "mobilenet_v3_small_torchvision": _torchvision(_small),
     "mobilenet_v3_micro": _micro,
-    "mobilenet_v3_minimalistic_micro": _minimal(_micro, 11_730),
+    "mobilenet_v3_minimalistic_micro": _minimal(_micro, 15_050),
     "mobilenet_v3_torchvision_micro": _torchvision(_micro, "closed formula"),
 }
 
