@@ -5,7 +5,8 @@
 
 Every network lives in a process of its own and answers in turns, so that a drifting machine hits all of them. Time: median of one
 compiled call on a batch in memory (`predict_on_batch`; timm: `torch.inference_mode`). Memory: how far the peak of resident memory rose
-above the library itself, weights included. Ours normalises its image inside, as does part of keras.applications; the others get theirs ready.
+above the library itself, weights included. Ours normalises its image inside, as does part of keras.applications; the others get
+theirs ready.
 """
 
 from __future__ import annotations
@@ -173,8 +174,8 @@ def page(measured: list[dict], repeats: int) -> str:
         "# Classifiers, measured",
         "",
         f"`python -m benchmarks.classifiers`, {datetime.date.today().isoformat()}, {where}, backend {keras.config.backend()}, no GPU.",
-        f"Medians of {repeats} calls taken in turns; memory is the rise of the resident peak, weights included. A ratio above 1 means that the",
-        "zoo is faster. Ours includes the normalisation of the image.",
+        f"Medians of {repeats} calls taken in turns; memory is the rise of the resident peak, weights included. A ratio above 1 means that",
+        "the zoo is faster. Ours includes the normalisation of the image.",
         "",
         "| model | batch | zoo | keras.applications | ratio | timm (torch CPU) | ratio | memory zoo | keras | timm |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",

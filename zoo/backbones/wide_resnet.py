@@ -8,7 +8,8 @@ Zagoruyko & Komodakis 2016, "Wide residual networks", arXiv:1605.07146.
 Two kinds of rows, as in the paper:
 `wide_resnetN_k` for images of 32x32 (table 1, section 3): N convolutions in three stages of 16 k, 32 k and 64 k maps, pre-activation
 (normalise, rectify, then convolve: arXiv:1603.05027), with dropout between the two convolutions of a block (section 2.4, 3.3): 28_10 for
-CIFAR with rate 0.3, 16_4 for SVHN with rate 0.4, 40_4 for CIFAR without. Where the shape changes, the 1x1 shortcut too sees the normalised map.
+CIFAR with rate 0.3, 16_4 for SVHN with rate 0.4, 40_4 for CIFAR without. Where the shape changes, the 1x1 shortcut too sees the
+normalised map.
 `wide_resnet50_2` and `101_2` for ImageNet (section 3.4) are torchvision's: ResNet v1.5 with twice the maps in the 3x3 of every bottleneck.
 
 N = 6 n + 4 for n blocks per stage. Normalising constants are those of the authors' code for CIFAR, and [0, 1] for SVHN.
