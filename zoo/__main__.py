@@ -120,9 +120,9 @@ def anatomy(options) -> int:
     if name not in registry.rows():
         catalogue.info(name)  # tells the closest names
     channels = registry.row(name)[1].input_shape[2]
-    shape = {} if options.size is None else {"input_shape": (options.size, options.size, channels)}
+    shape = None if options.size is None else (options.size, options.size, channels)
     photo = _photo(options.image)
-    model = create.classifier(name, weights=options.weights, **shape)
+    model = create.classifier(name, weights=options.weights, input_shape=shape)
     backbone = create.backbone(name, weights=options.weights, input_shape=model.input_shape[1:])
     found = room.measure(model, room.levels(backbone))
     options.out.mkdir(parents=True, exist_ok=True)

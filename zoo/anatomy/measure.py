@@ -98,8 +98,8 @@ class Anatomy:
         for name in (*self.levels, "head"):
             own = [part for part in self.parts if part.stage == name]
             if own:
-                sums = (sum(getattr(part, field) for part in own) for field in ("parameters", "multiply_adds", "activations"))
-                found.append(Stage(name, len(own), *sums, last=self.levels.get(name, own[-1])))
+                parameters, work, out = (sum(getattr(part, key) for part in own) for key in ("parameters", "multiply_adds", "activations"))
+                found.append(Stage(name, len(own), parameters, work, out, self.levels.get(name, own[-1])))
         return found
 
     def csv(self) -> str:
@@ -135,7 +135,9 @@ def measure(model: keras.Model, levels: Mapping[str, str] | None = None) -> Anat
             f"{model.name} takes images of any size, its anatomy needs one; build it with input_shape=(height, width, channels)"
         )
     stages = _stages(forward, dict(levels or {}))
-    views, seen, parts = {forward.inputs[0]: PIXEL}, set(), []
+    views = {forward.inputs[0]: PIXEL}
+    seen: set[int] = set()
+    parts = []
     for index, event in enumerate(forward.events):
         operation, read, given = event.place.operation, event.inputs[0].shape, event.outputs[0].shape
         known, shapes = [views[tensor] for tensor in event.inputs], [tensor.shape for tensor in event.inputs]

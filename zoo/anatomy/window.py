@@ -24,6 +24,7 @@ from zoo.layers import (
     PartialConv2D,
     SamePadding,
     TrainableSubsampling,
+    ZeroBorder,
 )
 
 _COLLAPSE = (
@@ -119,7 +120,7 @@ def meet(views: Sequence[View], name: str = "") -> View:
                 f"branches with strides {sorted({axis.step for axis in axes})} meet in {name!r}: their units are at other places"
             )
         joined.append(Axis(min(axis.first for axis in axes), max(axis.last for axis in axes), axes[0].step))
-    return View(*joined, whole=whole)
+    return View(joined[0], joined[1], whole)
 
 
 def _window(operation):
@@ -138,11 +139,14 @@ def _window(operation):
 def _edges(operation, shape: tuple) -> tuple[int, int] | None:
     """How many places the first row and column moved to the inside (negative: zeros before them); None for other layers."""
     if isinstance(operation, layers.ZeroPadding2D):
-        return tuple(-before for before, _ in operation.padding)
+        return -operation.padding[0][0], -operation.padding[1][0]
+    if isinstance(operation, ZeroBorder):
+        return -1, -1
     if isinstance(operation, layers.Cropping2D):
-        return tuple(before for before, _ in operation.cropping)
+        return operation.cropping[0][0], operation.cropping[1][0]
     if isinstance(operation, SamePadding):
-        return tuple(-_zeros(size, operation.kernel_size, operation.strides, 1) for size in shape[1:3])
+        rows, columns = (-_zeros(size, operation.kernel_size, operation.strides, 1) for size in shape[1:3])
+        return rows, columns
     return None
 
 

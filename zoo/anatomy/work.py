@@ -53,7 +53,8 @@ def peak_bytes(forward: Forward) -> int:
     A tensor lives from the layer that makes it to the last one that reads it. While a layer runs, its inputs and its outputs are there:
     nothing is computed in place, and what a layer needs inside is not counted. Dropout hands its input on.
     """
-    events, same = forward.events, {}
+    events = forward.events
+    same: dict = {}
     for event in events:
         if isinstance(event.place.operation, layers.Dropout | layers.Identity):
             same[event.outputs[0]] = same.get(event.inputs[0], event.inputs[0])

@@ -19,6 +19,7 @@ before the logits, which the references leave out, is the paper's. Kernels start
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import initializers, layers
 
@@ -72,7 +73,7 @@ _LARGE = NASNet(
     widths=(42, 84, 168, 336, 672),
     skip_reduction=True,
 )
-_TIMM = {"source": "timm", "padded_max": False, "momentum": 0.9}
+_TIMM: dict[str, Any] = {"source": "timm", "padded_max": False, "momentum": 0.9}
 _MICRO = NASNet(
     parameters=14_088,
     source="closed formula",

@@ -29,7 +29,7 @@ class Block:
     whole: bool = False
 
 
-def network(title: str, image: tuple[int, int, int], blocks: Sequence[Block], growth: Sequence[tuple[int, int | None, bool]]) -> Figure:
+def network(title: str, image: tuple[int, ...], blocks: Sequence[Block], growth: Sequence[tuple[int, int | None, bool]]) -> Figure:
     """The network by stage: blocks as high as their maps and as deep as their channels, what each stage costs, and how far units see.
 
     image:  (h, w, c) of the input.
@@ -83,7 +83,7 @@ def maps(title: str, photo: np.ndarray, levels: Mapping[str, np.ndarray], column
     return figure
 
 
-def _boxes(ax: Axes, image: tuple[int, int, int], blocks: Sequence[Block]) -> None:
+def _boxes(ax: Axes, image: tuple[int, ...], blocks: Sequence[Block]) -> None:
     """The image and every block: height by the square root of the map's side, depth by the logarithm of its channels."""
     ax.set_axis_off()
     drawn = [Block("image", image, 0, 0, 0), *blocks]
@@ -114,18 +114,20 @@ def _costs(ax: Axes, blocks: Sequence[Block]) -> None:
     style.axes(ax, ylabel="share", grid="y")
     places = np.arange(1, len(blocks) + 1)
     series = (("parameters", style.PALETTE[0], -0.19), ("multiply_adds", style.PALETTE[1], 0.19))
+    highest = 0.0
     for field, colour, offset in series:
         counts = np.array([getattr(block, field) for block in blocks], float)
         shares = counts / max(1.0, counts.sum())
+        highest = max(highest, float(shares.max()))
         ax.bar(places + offset, shares, 0.36, color=colour, label=f"{field.replace('_', '-')}, {_short(counts.sum())} in all")
         for place, share, count in zip(places, shares, counts, strict=True):
             ax.text(place + offset, share + 0.02, _short(count), ha="center", va="bottom", fontsize=style.SMALL - 1, color=style.INK)
     ax.set_xticks(places, [style.plain(block.name) for block in blocks])
-    ax.set(xlim=(-0.55, len(blocks) + 0.55), ylim=(0, 1.2 * max(patch.get_height() for patch in ax.patches) or 1))
+    ax.set(xlim=(-0.55, len(blocks) + 0.55), ylim=(0, 1.2 * highest or 1))
     ax.legend(fontsize=style.SMALL, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, handlelength=1.0, borderaxespad=0.0)
 
 
-def _growth(ax: Axes, image: tuple[int, int, int], blocks: Sequence[Block], growth: Sequence[tuple[int, int | None, bool]]) -> None:
+def _growth(ax: Axes, image: tuple[int, ...], blocks: Sequence[Block], growth: Sequence[tuple[int, int | None, bool]]) -> None:
     """The side of the receptive field over the layers, each stage in its colour."""
     style.axes(ax, xlabel="layers that convolve, pool, mix or join, in order", ylabel="sees, pixels", grid="y")
     sides = [side for _, side, _ in growth if side is not None]
@@ -143,9 +145,7 @@ def _growth(ax: Axes, image: tuple[int, int, int], blocks: Sequence[Block], grow
         if everywhere:
             ax.plot(everywhere, [longest] * len(everywhere), "D", markersize=3.5, markerfacecolor="none", color=colour)
         if run:
-            ax.text(
-                np.mean([run[0][0], run[-1][0]]), 0.7, blocks[index].name, fontsize=style.SMALL, color=style.INK, ha="center", va="bottom"
-            )
+            ax.text((run[0][0] + run[-1][0]) / 2, 0.7, blocks[index].name, fontsize=style.SMALL, color=style.INK, ha="center", va="bottom")
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
@@ -157,7 +157,9 @@ def _growth(ax: Axes, image: tuple[int, int, int], blocks: Sequence[Block], grow
 
 def _sides(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """A vector is one place; tokens are a column."""
-    return {1: (1, 1, shape[-1]), 2: (shape[0], 1, shape[-1])}.get(len(shape), shape[:3])
+    if len(shape) < 3:
+        return (shape[0] if len(shape) == 2 else 1), 1, shape[-1]
+    return shape[0], shape[1], shape[2]
 
 
 def _shape(shape: tuple[int, ...]) -> str:
