@@ -59,14 +59,14 @@ def test_the_cells_are_those_of_figure_4():
     assert strides == {1}, "only the first of the two halves the map"
 
 
-@pytest.mark.parametrize(("name", "seen"), [("nasnet_micro", "stage3_cell1_concat"), ("nasnet_skip_micro", "stage3_cell0_concat")])
+@pytest.mark.parametrize(("name", "seen"), [("nasnet_micro", "stage3_cell0_concat"), ("nasnet_skip_micro", "stem_reduction2_concat")])
 def test_what_the_cell_after_a_reduction_sees(name, seen):
     """The reduction's own input (mobile), or the cell before that (large, `skip_reduction`)."""
     model = registry.build_backbone(name)
     assert _sources(model, "stage4_cell0_current_relu") == ["stage4_reduction_concat"]
     assert _sources(model, "stage4_cell0_previous_relu") == [seen]
-    assert _sources(model, "stage4_cell1_previous_relu") == ["stage4_reduction_concat"]
-    assert _sources(model, "stage3_cell1_previous_relu") == ["stem_reduction2_concat"]
+    assert _sources(model, "stage4_reduction_previous_relu") == ["stem_reduction2_concat"]
+    assert _sources(model, "stage5_reduction_previous_relu") == ["stage4_reduction_concat"]
 
 
 def test_halving_keeps_every_second_pixel_and_its_lower_right_neighbour():

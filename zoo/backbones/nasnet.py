@@ -75,13 +75,13 @@ _LARGE = NASNet(
 )
 _TIMM: dict[str, Any] = {"source": "timm", "padded_max": False, "momentum": 0.9}
 _MICRO = NASNet(
-    parameters=14_088,
+    parameters=18_394,
     source="closed formula",
     classes=10,
     input_shape=(32, 32, 3),
-    depth=2,
+    depth=1,
     stem=4,
-    widths=(2, 2, 4, 4, 6),
+    widths=(4, 4, 6, 8, 8),
 )
 
 VARIANTS = {
@@ -89,8 +89,8 @@ VARIANTS = {
     "nasnet_large": _LARGE,
     "nasnet_large_timm": replace(_LARGE, **_TIMM),
     "nasnet_micro": _MICRO,
-    "nasnet_skip_micro": replace(_MICRO, skip_reduction=True),
-    "nasnet_timm_micro": replace(_MICRO, skip_reduction=True, **{**_TIMM, "source": "closed formula"}),
+    "nasnet_skip_micro": replace(_MICRO, parameters=18_106, skip_reduction=True),
+    "nasnet_timm_micro": replace(_MICRO, parameters=18_106, skip_reduction=True, **{**_TIMM, "source": "closed formula"}),
 }
 
 

@@ -43,7 +43,7 @@ def nasnet(depth: int, stem: int, widths, skip: bool, classes: int) -> int:
     return total + dense(maps[-1], classes)
 
 
-_MICRO = (2, 4, (2, 2, 4, 4, 6))
+_MICRO = (1, 4, (4, 4, 6, 8, 8))
 
 PAPER = {
     "nasnet_mobile": nasnet(4, 32, (11, 22, 44, 88, 176), False, 1000),
