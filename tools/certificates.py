@@ -1,9 +1,10 @@
-"""`python -m tools.certificates`: write the missing certificates of docs/certificates, smallest network first.
+"""`python -m tools.certificates`: write the missing certificates of docs/certificates.
 
     python -m tools.certificates          only those that are missing or do not speak of today's row
     python -m tools.certificates --all    every one again
 
-One process per row, because a float64 network and its reference fill the memory of a process that is not given back.
+The smallest network of every family comes first, then the others, smallest first. Small networks share a process; a large one has its
+own, because a float64 network and its reference fill the memory of a process that is not given back.
 """
 
 from __future__ import annotations
@@ -25,28 +26,41 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--least", type=float, default=0, help="only networks of at least so many parameters")
     parser.add_argument("--most", type=float, default=float("inf"), help="only networks of fewer parameters")
     options = parser.parse_args(arguments)
-    wanted = [pair for pair in pairs() if options.least <= pair[2] < options.most]
+    wanted = [pair for pair in pairs() if options.least <= pair[2] < options.most and (options.all or not current(*pair[:2]))]
     failed = 0
-    for number, (name, library, _) in enumerate(wanted, start=1):
-        if not options.all and current(name, library):
-            continue
+    for library, names in groups(wanted):
         begin = time.monotonic()
-        command = [sys.executable, "-W", "ignore", "-m", "zoo", "verify", name, "--reference", library, "--out", str(FOLDER)]
+        command = [sys.executable, "-W", "ignore", "-m", "zoo", "verify", *names, "--reference", library, "--out", str(FOLDER)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         failed += done.returncode != 0
-        answer = done.stdout.strip() or f"{name}, {library}: {done.stderr.strip()[-500:]}"
-        print(f"[{number}/{len(wanted)}] {time.monotonic() - begin:.0f} s  {answer}", flush=True)
+        if done.returncode:
+            print(done.stderr.strip()[-500:])
+        print(f"{done.stdout.strip()}\n{time.monotonic() - begin:.0f} s for {', '.join(names)}", flush=True)
     return int(failed > 0)
 
 
+def groups(wanted: list[tuple[str, str, int]], small: float = 12e6, most: int = 5) -> list[tuple[str, list[str]]]:
+    """(library, rows) in order, neighbours of one library together as long as they are small."""
+    found: list[tuple[str, list[str]]] = []
+    rest = list(wanted)
+    while rest:
+        _, library, parameters = rest[0]
+        together = [pair for pair in rest if pair[1] == library and pair[2] < small][:most] if parameters < small else rest[:1]
+        found.append((library, [name for name, _, _ in together]))
+        rest = [pair for pair in rest if pair not in together]
+    return found
+
+
 def pairs() -> list[tuple[str, str, int]]:
-    """(row, library, parameters) of every comparison, smallest first."""
+    """(row, library, parameters) of every comparison: the smallest of each family and library, then the rest, smallest first."""
     from zoo import registry
     from zoo.verify.compare import references
 
-    found = [(name, known.library, registry.row(name)[1].parameters) for name in registry.rows() for known in references(name)]
-    return sorted(found, key=lambda pair: pair[2])
+    every = [(name, known.library, registry.row(name)[1].parameters) for name in registry.rows() for known in references(name)]
+    every.sort(key=lambda pair: pair[2])
+    first = {(registry.row(name)[0].__name__, library): (name, library, count) for name, library, count in reversed(every)}
+    return [*first.values(), *(pair for pair in every if pair not in first.values())]
 
 
 def current(name: str, library: str) -> bool:

@@ -91,6 +91,7 @@ def _certificates(name: str, reference: Reference, sizes, training: bool, static
 
 
 def _certificate(name: str, reference: Reference, sizes, training: bool, static: bool, top: bool = True) -> Certificate:
+    keras.utils.clear_session()  # what an earlier comparison built is not needed any more
     variant = registry.row(name)[1]
     step_size = _step_size(name, reference) if training else None
     with _float64(), tempfile.TemporaryDirectory(prefix="zoo-verify-") as folder:
