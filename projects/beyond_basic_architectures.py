@@ -168,7 +168,8 @@ def train_all_on_one_budget(run: Run, report: Report, config: Config, data: Data
     """
     with run.step("train all"):
         report.lesson(train_all_on_one_budget)
-        recipe = Recipe(config.epochs, config.batch_size, learning_rate=config.learning_rate, label_smoothing=0.1, seed=config.seed)
+        budget = {"epochs": config.epochs, "batch_size": config.batch_size, "learning_rate": config.learning_rate}
+        recipe = Recipe(**budget, label_smoothing=0.1, seed=config.seed)
         pipelines = pipelines_of(config, data)
         results = {}
         for name in names_of(config):
@@ -317,8 +318,8 @@ def rung(own: Run, settings: dict, pipelines: dict[str, Pipeline], data: Dataset
     """Train the small ResNet with everything up to one rung."""
     batch = config.batch_size * settings.get("batch_size", 1)
     recipe = Recipe(
-        config.rungs,
-        min(batch, len(pipelines["train"])),
+        epochs=config.rungs,
+        batch_size=min(batch, len(pipelines["train"])),
         optimizer="sgd",
         learning_rate=0.1 * config.batch_size / 256 * settings.get("learning_rate", 1),  # Goyal et al. 2017, arXiv:1706.02677
         schedule=settings.get("schedule", "constant"),
