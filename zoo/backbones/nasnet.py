@@ -47,7 +47,7 @@ REDUCTION = (
 @dataclass(frozen=True, kw_only=True)
 class NASNet(Variant):
     """depth: normal cells per stage; stem: maps of the first convolution; widths: maps of every operation in the two reduction cells of
-    the stem and in the three stages.
+    the stem and in the stages.
 
     skip_reduction: the cell after a reduction cell sees, as the one before, not the reduction's input but the cell before that.
     padded_max:     max pooling with stride 2 sees zeros outside the map; otherwise only the map.
@@ -55,7 +55,7 @@ class NASNet(Variant):
 
     depth: int
     stem: int
-    widths: tuple[int, int, int, int, int]
+    widths: tuple[int, ...]
     skip_reduction: bool = False
     padded_max: bool = True
     momentum: float = 0.9997
@@ -75,13 +75,13 @@ _LARGE = NASNet(
 )
 _TIMM: dict[str, Any] = {"source": "timm", "padded_max": False, "momentum": 0.9}
 _MICRO = NASNet(
-    parameters=18_394,
+    parameters=17_270,
     source="closed formula",
     classes=10,
     input_shape=(32, 32, 3),
     depth=1,
     stem=4,
-    widths=(4, 4, 6, 8, 8),
+    widths=(4, 4, 8, 12),
 )
 
 VARIANTS = {
@@ -89,8 +89,8 @@ VARIANTS = {
     "nasnet_large": _LARGE,
     "nasnet_large_timm": replace(_LARGE, **_TIMM),
     "nasnet_micro": _MICRO,
-    "nasnet_skip_micro": replace(_MICRO, parameters=18_106, skip_reduction=True),
-    "nasnet_timm_micro": replace(_MICRO, parameters=18_106, skip_reduction=True, **{**_TIMM, "source": "closed formula"}),
+    "nasnet_skip_micro": replace(_MICRO, parameters=16_886, skip_reduction=True),
+    "nasnet_timm_micro": replace(_MICRO, parameters=16_886, skip_reduction=True, **{**_TIMM, "source": "closed formula"}),
 }
 
 
@@ -109,7 +109,7 @@ def features(image, config: NASNet, output_stride: int | None = None) -> dict:
             # What came before a reduction is twice as large. Known here, so that sizes unknown until run time build the same network.
             x, previous = cell(x, previous, config, width, f"stage{level}_cell{index}", behind=index == 0), x
         pyramid[f"c{level}"] = x
-    return {**pyramid, "c5": layers.ReLU(name="last_relu")(x)}
+    return {**pyramid, f"c{level}": layers.ReLU(name="last_relu")(x)}
 
 
 def cell(x, previous, config: NASNet, width: int, name: str, *, reduce: bool = False, behind: bool = False):

@@ -43,7 +43,7 @@ def nasnet(depth: int, stem: int, widths, skip: bool, classes: int) -> int:
     return total + dense(maps[-1], classes)
 
 
-_MICRO = (1, 4, (4, 4, 6, 8, 8))
+_MICRO = (1, 4, (4, 4, 8, 12))
 
 PAPER = {
     "nasnet_mobile": nasnet(4, 32, (11, 22, 44, 88, 176), False, 1000),
