@@ -92,7 +92,7 @@ def held(url: str) -> bool:
 
 
 def split_digest(digest: str) -> tuple[str, str]:
-    """ "sha256:<64 hex>", its first 8 to 63 digits, or "md5:<32 hex>" -> (algorithm, hex).
+    """ "sha256:<64 hex>", its first 8 to 16 digits, or "md5:<32 hex>" -> (algorithm, hex).
 
     Only lower case and the exact lengths are accepted, so that a typing mistake can never turn one algorithm into another.
     The beginning of a sha256 is what torchvision and timm write into their file names; like md5, eight digits guard against
@@ -101,9 +101,10 @@ def split_digest(digest: str) -> tuple[str, str]:
     """
     algorithm, _, value = str(digest).partition(":")
     length = _LENGTHS.get(algorithm)
-    if length is None or not re.fullmatch(f"[0-9a-f]{{{8 if algorithm == 'sha256' else length},{length}}}", value):
+    beginning = algorithm == "sha256" and re.fullmatch("[0-9a-f]{8,16}", value)
+    if length is None or not (beginning or re.fullmatch(f"[0-9a-f]{{{length}}}", value)):
         raise ValueError(
-            f"a digest is 'sha256:' and 64 (or the first 8 or more), or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; "
+            f"a digest is 'sha256:' and 64 (or the first 8 to 16), or 'md5:' and 32 lower-case hexadecimal digits, got {digest!r}; "
             "copy it from the publisher"
         )
     return algorithm, value
