@@ -17,6 +17,7 @@ border (here they ignore it), and epsilon and momentum (here 1e-3 and 0.99). Wei
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import layers
 
@@ -31,7 +32,7 @@ class BNInception(Inception):
     multiplier: int = 8
 
 
-WIDTHS = (
+WIDTHS: tuple[Any, ...] = (
     (("3a", 64, 64, 64, 64, 96, "average", 32), ("3b", 64, 64, 96, 64, 96, "average", 64)),
     (
         ("4a", 224, 64, 96, 96, 128, "average", 128),
@@ -42,7 +43,7 @@ WIDTHS = (
     (("5a", 352, 192, 320, 160, 224, "average", 128), ("5b", 352, 192, 320, 192, 224, "max", 128)),
 )
 """Figure 5: module, #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool, its projection."""
-HALVING = (("3c", 128, 160, 64, 96), ("4e", 128, 192, 192, 256))
+HALVING: tuple[Any, ...] = (("3c", 128, 160, 64, 96), ("4e", 128, 192, 192, 256))
 """Figure 5, the modules with stride 2: #3x3 reduce, #3x3, double #3x3 reduce, double #3x3."""
 
 _PAPER = BNInception(

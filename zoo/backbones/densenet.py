@@ -32,7 +32,7 @@ class DenseNet(Variant):
     torchvision: epsilon 1e-5 and momentum 0.9 instead of 1.001e-5 and 0.99.
     """
 
-    depths: tuple[int, int, int, int]
+    depths: tuple[int, ...]
     growth: int = 32
     width: int = 64
     torchvision: bool = False

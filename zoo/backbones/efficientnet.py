@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 from keras import layers
@@ -97,7 +98,8 @@ _MICRO = EfficientNet(
 
 def _torchvision(row: EfficientNet, fine: bool) -> EfficientNet:
     """`fine`: torchvision gives its five smaller networks torch's usual normalisation, the others TensorFlow's."""
-    return replace(row, symmetric=True, **({"epsilon": 1e-5, "momentum": 0.9} if fine else {}))
+    changed: dict[str, Any] = {"epsilon": 1e-5, "momentum": 0.9} if fine else {}
+    return replace(row, symmetric=True, **changed)
 
 
 VARIANTS = {

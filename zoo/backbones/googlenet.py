@@ -17,6 +17,7 @@ plain 7x7 that is used here. The paper gives no constants for the response norma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import layers
 
@@ -85,7 +86,7 @@ _TORCHVISION = GoogLeNet(
     torchvision=True,
     top=Top(dropout=0.2),
 )
-_MICRO = {"source": "closed formula", "classes": 10, "input_shape": (32, 32, 3), "depths": (1, 1, 1), "divide": 10}
+_MICRO: dict[str, Any] = {"source": "closed formula", "classes": 10, "input_shape": (32, 32, 3), "depths": (1, 1, 1), "divide": 10}
 
 VARIANTS = {
     "googlenet": _PAPER,

@@ -18,6 +18,7 @@ not from N(0, 0.1) cut at two standard deviations. Dropout is 0.5 in torchvision
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import layers
 
@@ -38,7 +39,7 @@ class InceptionV3(Inception):
 
 _TORCHVISION = InceptionV3(parameters=23_834_568, source="torchvision", momentum=0.9, border=True, top=Top(dropout=0.5))
 _KERAS = InceptionV3(parameters=23_817_352, source="keras.applications", momentum=0.99, gamma=False, top=Top(dropout=0.2))
-_MICRO = {"source": "closed formula", "classes": 10, "input_shape": (75, 75, 3), "depths": (1, 1, 1), "divide": 32}
+_MICRO: dict[str, Any] = {"source": "closed formula", "classes": 10, "input_shape": (75, 75, 3), "depths": (1, 1, 1), "divide": 32}
 
 VARIANTS = {
     "inception_v3": _TORCHVISION,

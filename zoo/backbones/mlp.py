@@ -18,6 +18,7 @@ that side changes nothing; detail beyond it is lost.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from zoo.backbones.variant import Top, Variant
 from zoo.layers import AdaptiveAveragePooling
@@ -34,7 +35,7 @@ def _top(*hidden: int, dropout: float = 0.0) -> Top:
     return Top(pool="flatten", hidden=hidden, dropout=dropout)
 
 
-_COLOUR = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
+_COLOUR: dict[str, Any] = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
 
 VARIANTS = {
     "mlp": MLP(

@@ -19,6 +19,7 @@ section 6. Weights start from He normal, the last layer from Glorot uniform.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import layers
 
@@ -64,7 +65,7 @@ _KERAS = replace(
     std=(1.0, 1.0, 1.0),
     ceil=False,
 )
-_MICRO = {
+_MICRO: dict[str, Any] = {
     "source": "closed formula",
     "classes": 10,
     "input_shape": (48, 48, 3),

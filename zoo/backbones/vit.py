@@ -95,7 +95,7 @@ def features(image, config: ViT, output_stride: int | None = None) -> dict:
     """Normalised image (b, h, w, c) -> {"c1": tokens of the patches as a map (b, h / patch, w / patch, d), rounded up,
     "token": the class token (b, d)}, both after the last normalisation."""
     patches = embed(image, config)
-    grid = tuple(-(-side // config.patch) for side in config.input_shape[:2])
+    grid = (-(-config.input_shape[0] // config.patch), -(-config.input_shape[1] // config.patch))
     x = drop(Tokens(grid, name="tokens")(patches), config, "tokens_dropout")
     for index in range(config.depth):
         x = block(x, config, config.stochastic_depth * index / max(1, config.depth - 1), f"block{index}")

@@ -151,8 +151,8 @@ def _preparation(module, name: str, reference: Reference, variant) -> Callable[[
     own = getattr(foreign.module(_family(module)), "prepare", None)
     if own is not None:
         return lambda images: own(name, reference, images)
-    function = inspect.getmodule(getattr(keras.applications, reference.model)).preprocess_input
-    return lambda images: function(images.copy())  # it works in place
+    module_of = sys.modules[inspect.unwrap(getattr(keras.applications, reference.model)).__module__]
+    return lambda images: module_of.preprocess_input(images.copy())  # it works in place
 
 
 def _torch(name, reference, sizes, step_size, top, folder):
@@ -191,7 +191,8 @@ def _ours(name: str, weights: Path | None, top: bool, shape, reference: Referenc
     if not top:
         model = keras.Model(model.inputs[0], list(model.output.values())[-1], name=name)
     if source is not None:
-        _constants[name] = dict(zip(("mean", "std"), constants(model), strict=True))
+        mean, std = constants(model) or (None, None)
+        _constants[name] = {"mean": mean, "std": std}
         room.fill(model, source)
     return model
 
@@ -201,7 +202,7 @@ _constants: dict[str, dict] = {}
 
 
 def _answer(model, size) -> np.ndarray:
-    images = smooth_images(2, *size, seed=1).astype(keras.config.floatx())
+    images = smooth_images(2, size[0], size[1], seed=1).astype(keras.config.floatx())
     return keras.ops.convert_to_numpy(model(images, training=False))
 
 
@@ -221,7 +222,7 @@ def _step(name, reference, weights, after, size) -> float:
     """The largest difference of any weight or moving statistic after one step, in units of the largest movement in its tensor."""
     model = _ours(name, weights, True, (*size, 3), reference)
     before = {path: keras.ops.convert_to_numpy(variable) for path, variable in tree(model).items()}
-    images = smooth_images(2, *size, seed=1)
+    images = smooth_images(2, size[0], size[1], seed=1)
     keras_side.step(model, images, (2, *model.output.shape[1:]))
     stepped = tree(_ours(name, after, True, (*size, 3), reference))
     counts = _counts(model, len(images)) if reference.library != "keras" else {}

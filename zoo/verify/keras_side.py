@@ -90,18 +90,22 @@ def run(folder: Path, name: str, options: dict, sizes, prepare, training, top: b
         if size != sizes[0]:
             model = make(size)
             model.set_weights(weights)
-        answers[f"{size[0]}x{size[1]}"] = keras.ops.convert_to_numpy(model(prepare(smooth_images(2, *size, seed=1)), training=False))
+        answers[f"{size[0]}x{size[1]}"] = keras.ops.convert_to_numpy(
+            model(prepare(smooth_images(2, size[0], size[1], seed=1)), training=False)
+        )
     if training:
         model = make(training)
         model.set_weights(weights)
-        images = prepare(smooth_images(2, *training, seed=1))
+        images = prepare(smooth_images(2, training[0], training[1], seed=1))
         step(model, images, model.compute_output_shape(images.shape))
         publish(model, folder / "after.h5")
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     model = make(sizes[0])
     model.set_weights(weights)
-    answers["float32"] = keras.ops.convert_to_numpy(model(prepare(smooth_images(2, *sizes[0], seed=1)).astype("float32"), training=False))
+    answers["float32"] = keras.ops.convert_to_numpy(
+        model(prepare(smooth_images(2, sizes[0][0], sizes[0][1], seed=1)).astype("float32"), training=False)
+    )
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     return answers

@@ -27,7 +27,7 @@ def library(name: str):
         operators = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             operators.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        torch._zoo_torchvision_operators = operators  # the declarations live as long as this object
+        setattr(torch, "_zoo_torchvision_operators", operators)  # noqa: B010 (the declarations live as long as this object)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torchvision
@@ -78,13 +78,13 @@ def randomise(model, images: np.ndarray, seed: int = 0):
                 nn.init.normal_(parameter, std=0.1)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0
-        norm.train()
+    for measured in norms:
+        measured.momentum = 1.0
+        measured.train()
     with torch.no_grad():
         model(tensor(images))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    for measured, momentum in zip(norms, momenta, strict=True):
+        measured.momentum = momentum
     return model.eval()
 
 
@@ -100,11 +100,11 @@ def wide():
     import torch
 
     narrow = torch.Tensor.float
-    torch.Tensor.float = torch.Tensor.double
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.Tensor.float = narrow
+        torch.Tensor.float = narrow  # type: ignore[method-assign]
 
 
 def training_step(model, images):
@@ -141,7 +141,7 @@ def main(case: dict) -> None:
     model = randomise(model, (smooth_images(4, *sizes[0]) - mean) / std)
     save(model, folder / "weights.safetensors")
     answers = {"parameters": np.array(sum(p.numel() for p in model.parameters() if p.requires_grad))}
-    tensors = {size: tensor((smooth_images(2, *size, seed=1) - mean) / std) for size in sizes}
+    tensors = {size: tensor((smooth_images(2, size[0], size[1], seed=1) - mean) / std) for size in sizes}
     with torch.no_grad(), wide():
         for (height, width), images in tensors.items():
             answers[f"{height}x{width}"] = model(images).numpy()
@@ -153,7 +153,7 @@ def main(case: dict) -> None:
         model.eval()
     with torch.no_grad():
         answers["float32"] = model.float()(tensors[sizes[0]].float()).numpy()
-    np.savez(folder / "answers.npz", **answers)
+    np.savez(folder / "answers.npz", **answers)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

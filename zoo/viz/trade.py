@@ -30,8 +30,8 @@ def pareto(names: Sequence[object], gains, costs: dict[str, Sequence[float]], yl
     if not len(names) or gains.shape != (len(names),):
         raise ValueError(f"wanted one gain for each of {len(names)} names and at least one, got shape {gains.shape}")
     figure = style.figure(3.6 * len(costs))
-    for place, (label, values) in enumerate(costs.items(), start=1):
-        values = np.asarray(values, np.float64)
+    for place, (label, paid) in enumerate(costs.items(), start=1):
+        values = np.asarray(paid, np.float64)
         if values.shape != gains.shape or not (values > 0).all():
             raise ValueError(f"{label}: wanted {len(names)} positive costs, got {values}")
         ax = style.axes(figure.add_subplot(len(costs), 1, place), xlabel=label, ylabel=ylabel, grid="both")

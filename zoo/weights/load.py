@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -189,7 +190,7 @@ def _require_constants(model, source: Source) -> None:
 
 def _published(source: Source) -> tuple | None:
     """(mean, std) that belong to the kernels of a file, or those of the row where the file does not say."""
-    known = source if source.mean is not None or source.variant is None else names.row(source.variant, must=False)
+    known: Any = source if source.mean is not None or source.variant is None else names.row(source.variant, must=False)
     return None if known is None or known.mean is None else (tuple(known.mean), tuple(known.std))
 
 

@@ -166,8 +166,13 @@ def _foreign(file: Opened, variant: str, model, weights: dict) -> dict[str, Part
             Part(name, stored.shape, stored.dtype, stored.read) if name not in ours else convert(name, stored, path, wanted, model)
         )
         if path == turned and len(stored.shape) == 4:
-            found[path] = dataclasses.replace(found[path], read=lambda stored=stored: stored.read()[:, :, ::-1, :])
+            found[path] = dataclasses.replace(found[path], read=functools.partial(_turned, stored))
     return found
+
+
+def _turned(stored: Stored) -> np.ndarray:
+    """A first kernel for BGR as one for RGB."""
+    return stored.read()[:, :, ::-1, :]
 
 
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -207,7 +212,8 @@ def _numbered(layers) -> dict[str, str]:
     groups: dict[str, list[tuple[int, str]]] = {}
     for layer in dict.fromkeys(layers):
         found = re.fullmatch(r"(.*?)(?:_(\d+))?", layer)
-        groups.setdefault(found.group(1), []).append((int(found.group(2) or 0), layer))
+        if found is not None:
+            groups.setdefault(found.group(1), []).append((int(found.group(2) or 0), layer))
     return {layer: f"{stem}#{rank}" for stem, group in groups.items() for rank, (_, layer) in enumerate(sorted(group))}
 
 

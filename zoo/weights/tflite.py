@@ -77,7 +77,7 @@ def _real(tensor: _Table, buffers: list[_Table]) -> np.ndarray:
 def _quantisation(tensor: _Table) -> tuple[np.ndarray, np.ndarray, int]:
     quantised = tensor.table(4)
     scales = quantised.vector(2, "<f4") if quantised else np.empty(0, "float32")
-    if scales.size == 0:
+    if quantised is None or scales.size == 0:
         raise ValueError("a tensor of integers has no scale")
     return scales, quantised.vector(3, "<i8"), quantised.number(6, "i")
 

@@ -20,7 +20,11 @@ REFERENCES = {
 def applications(row):
     if row.torchvision:
         return None
-    names = {"stem_conv": ("conv1_conv",), "stem_norm": ("conv1_bn",), "stem_conv/kernel": ("conv1/conv/conv1/conv/kernel:0",)}
+    names: dict[str, tuple[str, ...]] = {
+        "stem_conv": ("conv1_conv",),
+        "stem_norm": ("conv1_bn",),
+        "stem_conv/kernel": ("conv1/conv/conv1/conv/kernel:0",),
+    }
     for weight in ("gamma", "beta", "moving_mean", "moving_variance"):
         names[f"stem_norm/{weight}"] = (f"conv1/bn/conv1/bn/{weight}:0",)
     for stage, index in positions(row.depths):
@@ -35,7 +39,7 @@ def applications(row):
 def torch(row):
     if not row.torchvision:
         return None
-    names = {"stem_conv": ("features.conv0",), "stem_norm": ("features.norm0",)}
+    names: dict[str, tuple[str, ...]] = {"stem_conv": ("features.conv0",), "stem_norm": ("features.norm0",)}
     for stage, index in positions(row.depths):
         ours, theirs = f"stage{stage + 1}_block{index - 1}", f"features.denseblock{stage}.denselayer{index}"
         for kind in ("norm", "conv"):

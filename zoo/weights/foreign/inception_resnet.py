@@ -44,8 +44,8 @@ def _units(row) -> dict[str, str]:
 def applications(row):
     if row.version == 1 or row.gamma:
         return None
-    names = {"last_conv": ("conv_7b",), "last_norm": ("conv_7b_bn",), "logits": ("predictions",)}
-    units = {}
+    names: dict[str, tuple[str, ...]] = {"last_conv": ("conv_7b",), "last_norm": ("conv_7b_bn",), "logits": ("predictions",)}
+    units: dict[str, tuple[str, ...]] = {}
     for index, ours in enumerate(_units(row)):
         units |= {ours % "conv": (f"conv2d#{index}",), ours % "norm": (f"batch_normalization#{index}",)}
     return {**units, **{f"{ours}_project": (project,) for _, ours, _, project in _modules(row) if project}, **names}
@@ -54,7 +54,7 @@ def applications(row):
 def torch(row):
     if row.version == 1 or not row.gamma:
         return None
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for ours, theirs in {**_units(row), "last_%s": "conv2d_7b"}.items():
         names |= {ours % "conv": (f"{theirs}.conv",), ours % "norm": (f"{theirs}.bn",)}
     projections = {f"{ours}_project": (f"{theirs}.conv2d",) for _, ours, theirs, project in _modules(row) if project}

@@ -56,7 +56,7 @@ def places(module: str) -> list[tuple[str, str]]:
 def applications(row):
     if row.gamma:
         return None
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for index, ours in enumerate(units(row)):
         names |= {ours % "conv": (f"conv2d#{index}",), ours % "norm": (f"batch_normalization#{index}",)}
     return {**names, "logits": ("predictions",)}
@@ -65,7 +65,7 @@ def applications(row):
 def torch(row):
     if not row.gamma:
         return None
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for ours, theirs in units(row).items():
         names |= {ours % "conv": (f"{theirs}.conv",), ours % "norm": (f"{theirs}.bn",)}
     return {**names, "logits": ("fc",)}

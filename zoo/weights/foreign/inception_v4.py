@@ -29,7 +29,7 @@ def torch(row):
     units = {f"stem_%s{index}": f"features.{index - 1}" for index in (1, 2, 3)}
     for number, (kind, ours) in enumerate(modules, start=3):
         units |= {f"{ours}_{place}": f"features.{number}.{theirs}" for place, theirs in places(MODULES[kind])}
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for ours, theirs in units.items():
         names |= {ours % "conv": (f"{theirs}.conv",), ours % "norm": (f"{theirs}.bn",)}
     return {**names, "logits": ("last_linear",)}

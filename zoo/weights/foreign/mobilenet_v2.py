@@ -20,7 +20,7 @@ REFERENCES = {
 def applications(row):
     if row.padding != "same":
         return None
-    names = {"stem_conv": ("Conv1",), "stem_norm": ("bn_Conv1",)}
+    names: dict[str, tuple[str, ...]] = {"stem_conv": ("Conv1",), "stem_norm": ("bn_Conv1",)}
     for number, (ours, parts) in enumerate(_blocks(row)):
         theirs = f"block_{number}" if number else "expanded_conv"
         for part in parts:
@@ -32,11 +32,11 @@ def applications(row):
 def torch(row):
     if row.padding != "symmetric":
         return None
-    names = {"stem_conv": ("features.0.0", "conv_stem"), "stem_norm": ("features.0.1", "bn1")}
+    names: dict[str, tuple[str, ...]] = {"stem_conv": ("features.0.0", "conv_stem"), "stem_norm": ("features.0.1", "bn1")}
     blocks = _blocks(row)
     for number, (ours, parts) in enumerate(blocks, start=1):
-        stage, index = ours.removeprefix("stage").split("_block")
-        vision, timm = f"features.{number}.conv", f"blocks.{int(stage) - 1}.{index}"
+        stage, block = ours.removeprefix("stage").split("_block")
+        vision, timm = f"features.{number}.conv", f"blocks.{int(stage) - 1}.{block}"
         kinds = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl" if len(parts) == 3 else "conv_pw"}
         for index, part in enumerate(parts):
             # torchvision wraps a convolution with an activation, and its normalisation, in a sequence of their own

@@ -27,7 +27,7 @@ REFERENCES = {
 
 
 def torch(row):
-    names = {
+    names: dict[str, tuple[str, ...]] = {
         "patches": ("patch_embed.proj", "conv_proj"),
         "tokens/token": ("cls_token", "class_token"),
         "tokens/embedding": ("pos_embed", "encoder.pos_embedding"),

@@ -27,7 +27,7 @@ def _halving(row) -> tuple[int, ...]:
 def applications(row):
     if row.symmetric:
         return None
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for part in (1, 2):
         names |= {f"block1_conv{part}": (f"block1_conv{part}",), f"block1_norm{part}": (f"block1_conv{part}_bn",)}
     for block, depth in _blocks(row):
@@ -44,7 +44,7 @@ def torch(row):
     """timm counts from the first block with a shortcut; the layers of a block are numbered through, ReLU and pooling included."""
     if not row.symmetric:
         return None
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
     for part in (1, 2):
         names |= {f"block1_conv{part}": (f"conv{part}",), f"block1_norm{part}": (f"bn{part}",)}
     for block, depth in _blocks(row)[:-1]:

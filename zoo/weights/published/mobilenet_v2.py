@@ -14,7 +14,7 @@ from zoo.weights.record import APPLICATIONS_H5, TFLITE_INT8, TORCH_PICKLE, Recor
 
 _SCALE: dict[str, Any] = {"licence": "Apache-2.0", "mean": (127.5,) * 3, "std": (127.5,) * 3}
 
-_ACCURACY = {
+_ACCURACY: dict[tuple, dict] = {
     ("mobilenet_v2_035", "0.35", 1_691_208, 410_208): {224: (0.603, 0.829), 192: 0.582, 160: 0.557, 128: 0.508, 96: 0.455},
     ("mobilenet_v2_050", "0.5", 1_987_224, 706_224): {224: (0.654, 0.864), 192: 0.639, 160: 0.610, 128: 0.577, 96: 0.512},
     ("mobilenet_v2_075", "0.75", 2_663_064, 1_382_064): {224: (0.698, 0.896), 192: 0.687, 160: 0.664, 128: 0.632, 96: 0.588},
