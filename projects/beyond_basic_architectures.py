@@ -7,9 +7,9 @@ Data: generated scenes over real photographs (no network), a folder of your own 
 Time: quick 26 minutes on 2 CPU cores without a GPU, while other programs ran on them (measured); scenes some hours (estimated).
 Expect: on quick scenes the best network is right on at least 0.60 of the test pictures and beats the plain multilayer perceptron by at
     least 0.10; three 3x3 convolutions have 27/49 of the weights of one 7x7. The run itself checks these numbers.
-Limits: the quick ladder goes down, not up, and its chapter says why. Every network sees the same pictures equally often with one recipe for all, so this compares how fast they learn from little, not
-    what they reach at their best. One seed; the intervals say how much a difference of a few points means. Accuracies on generated
-    pictures say nothing about ImageNet.
+Limits: the quick ladder goes down, not up, and its chapter says why. Every network sees the same pictures equally often with one recipe
+    for all, so this compares how fast they learn from little, not what they reach at their best. One seed; the intervals say how much a
+    difference of a few points means. Accuracies on generated pictures say nothing about ImageNet.
 """
 
 from __future__ import annotations
