@@ -20,7 +20,7 @@ import pytest
 from zoo.verify import torch_side
 from zoo.verify.images import difference, probe, smooth_images
 
-__all__ = ["difference", "images_for", "probe", "smooth_images", "timm", "torch_case", "torchvision", "wide_numbers"]
+__all__ = ["difference", "images_for", "probe", "require", "smooth_images", "timm", "torch_case", "torchvision", "wide_numbers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,19 +54,22 @@ def timm():
 
 
 def _library(name: str):
-    for needed in ("torch", "torchvision", name):
+    require("torch", "torchvision", name)
+    return torch_side.library(name)
+
+
+def require(*libraries: str) -> None:
+    """Skip the test where one of them is not installed. Nothing is imported: torch must not follow TensorFlow into a process."""
+    for needed in libraries:
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed: make test-backends installs it")
-    return torch_side.library(name)
 
 
 def torch_case(folder: Path, model: str, sizes, *, library: str = "torchvision", options: dict | None = None) -> dict[str, np.ndarray]:
     """Run `main` in its own process: arrays "out_HxW" for `images_for` each size, and after one training step at the first size
     "train_out", "grad:NAME" and "state:NAME"; the weights as the library publishes them are in folder / "weights.safetensors".
     """
-    for needed in ("torch", "torchvision", library):
-        if importlib.util.find_spec(needed) is None:
-            pytest.skip(f"{needed} is not installed: make test-backends installs it")
+    require("torch", "torchvision", library)
     case = {"library": library, "model": model, "options": options or {}, "sizes": sizes, "folder": str(folder)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.references", json.dumps(case)], cwd=ROOT, capture_output=True, text=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import subprocess
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests import references
 from zoo import anatomy, registry
 from zoo.anatomy.window import EVERYTHING, PIXEL, Axis, meet
 from zoo.gradients import value_and_grad
@@ -138,8 +138,6 @@ def test_a_gate_lets_every_unit_see_all(build):
 def test_receptive_fields_that_are_published(name, field, stride):
     """Araujo, Norris & Sim 2019, table of receptive fields. Its ResNet (483) strides in the last block of a stage, ours in the first:
     those are left to the gradients above."""
-    if name not in registry.rows():
-        pytest.skip(f"{name} is not in this zoo")
     last = list(_measured(name).levels.values())[-1]
     assert (last.field, last.stride) == (field, stride)
 
@@ -190,14 +188,13 @@ SAME = {
 @pytest.fixture(scope="module")
 def published() -> dict:
     """torchvision's own table of weights: {model: [billions of multiply-adds, parameters]}."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed: make test-backends installs it")
+    references.require("torch", "torchvision")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", _READ], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("name", "theirs"), [pair for pair in SAME.items() if pair[0] in registry.rows()])
+@pytest.mark.parametrize(("name", "theirs"), SAME.items())
 def test_multiply_adds_are_those_that_torchvision_publishes(name, theirs, published):
     """To the last digit that it prints; its attention counts both products, as ours does."""
     wanted, parameters = published[theirs]
@@ -216,8 +213,6 @@ def test_multiply_adds_of_papers(name, gmacs):
 @pytest.mark.parametrize(("name", "millions"), [("resnet50", 11.1), ("resnet101", 16.2), ("vgg16", 13.56), ("vit_base_16", 23.90)])
 def test_activations_are_the_published_ones(name, millions):
     """Radosavovic et al. 2020, table 4 (ResNet-50 11.1, ResNet-101 16.2); timm's table for the others."""
-    if name not in registry.rows():
-        pytest.skip(f"{name} is not in this zoo")
     assert _measured(name).activations / 1e6 == pytest.approx(millions, abs=0.06)
 
 

@@ -74,8 +74,8 @@ def facts(name: str) -> dict:
     from zoo import registry
     from zoo.weights import records
 
-    module, variant = registry.row(name)
-    short, family = next((key, value) for key, value in registry.FAMILIES.items() if value.module == module.__name__)
+    variant, short = registry.row(name)[1], registry.family(name)
+    family = registry.FAMILIES[short]
     fields = ("tag", "top", "licence", "trained_on", "top1", "top5", "bytes", "url")
     return {
         "name": name,

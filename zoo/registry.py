@@ -182,6 +182,11 @@ def row(name: str) -> tuple[ModuleType, Variant]:
     return table[name]
 
 
+def family(name: str) -> str:
+    """The key in `FAMILIES` of the row called `name`: the name of its file."""
+    return row(name)[0].__name__.rpartition(".")[2]
+
+
 def build_backbone(
     name: str,
     *,

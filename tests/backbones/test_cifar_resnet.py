@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests import references
 from zoo import registry
 from zoo.weights import class_names, records
 
@@ -118,8 +118,7 @@ np.save(sys.argv[4], (F.adaptive_avg_pool2d(x, 1).flatten(1) @ state["linear.wei
 @pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_resnet56"])
 def test_logits_are_those_of_a_torch_network_from_the_same_file(tmp_path, name):
     """torch reads the file its own way and computes with functions only; 32x32 and an odd, oblong size."""
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed: make test-backends installs it")
+    references.require("torch")
     weights = _published(name).get_weights()
     for size in ((32, 32), (35, 50)):
         images = 255 * np.random.default_rng(0).uniform(size=(4, *size, 3)).round(2)

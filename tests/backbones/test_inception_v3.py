@@ -68,7 +68,7 @@ def test_the_last_modules_put_the_factors_side_by_side():
 @pytest.mark.parametrize(("name", "corner", "edge"), [("inception_v3_micro", 4 / 9, 6 / 9), ("inception_v3_keras_micro", 1, 1)])
 def test_averages_at_the_border(name, corner, edge):
     """torch counts the zeros around the map, keras.applications only the map: the mean of ones tells."""
-    from zoo.backbones.googlenet import branch
+    from zoo.backbones.inception import branch
 
     image = keras.Input((None, None, 3))
     model = keras.Model(image, branch(image, registry.row(name)[1], ("average",), "test"))

@@ -16,7 +16,6 @@ def _pair(dtype: str = "float64"):
     return [random.normal(size=(2, 1, 3, 4)).astype(dtype) for _ in range(2)]
 
 
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="float64 is float32 on JAX until it is switched on")
 def test_the_scale_keeps_all_digits_of_float64():
     x, change = _pair()
     out = keras.ops.convert_to_numpy(ScaledSum(0.17, dtype="float64")([x, change]))

@@ -25,6 +25,12 @@ CERTIFIED = [(name, known) for name, known in PAIRS if (FOLDER / f"{name}.{known
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras has true float64 on TensorFlow only")
 
 
+def _require(library: str) -> None:
+    """Its process of torch must find it; keras.applications is always there."""
+    if library != "keras":
+        libraries.require("torch", "torchvision", library)
+
+
 def _stored(name, reference) -> Certificate:
     return Certificate.read(FOLDER / f"{name}.{reference.library}.json")
 
@@ -58,8 +64,7 @@ def test_a_gate_is_1e_9_and_wider_only_where_a_float32_constant_is_known():
 @pytest.mark.slow
 @EVERY_PAIR
 def test_the_certificate_can_be_made_again(name, reference):
-    if reference.library != "keras":
-        getattr(libraries, reference.library)()
+    _require(reference.library)
     (certificate,) = [made for made in verify.verify(name, reference.library) if made.reference == reference.model]
     assert certificate.faults == []
 
@@ -87,8 +92,7 @@ def _smallest() -> list:
 )
 def test_one_training_step_moves_weights_and_statistics_as_the_reference_does(name, reference):
     """Catches a momentum taken over from torch, a statistic that does not move, and a gradient that goes another way."""
-    if reference.library != "keras":
-        getattr(libraries, reference.library)()
+    _require(reference.library)
     height, width = registry.row(name)[1].input_shape[:2]
     sizes = [(height, width)] if reference.fixed else [compare._step_size(name, reference)]
     (certificate,) = [
@@ -110,7 +114,7 @@ def test_one_training_step_moves_weights_and_statistics_as_the_reference_does(na
 )
 def test_a_wrong_network_gets_no_certificate(changes, fault, monkeypatch):
     """The mistakes that other zoos ship: another version's structure, torch's momentum, Keras' "same" where torch pads both sides."""
-    libraries.torchvision()
+    _require("torchvision")
     if "momentum" in changes:
         wrong = keras.layers.BatchNormalization
         monkeypatch.setattr("zoo.backbones.resnet.layers.BatchNormalization", lambda **fields: wrong(**{**fields, "momentum": 0.1}))

@@ -69,7 +69,7 @@ def test_gray_over_any_number_of_channels_scores_as_over_three(row, channels, tm
 def test_files_for_bgr_are_turned_round_before(row, channels, tmp_path):
     """A file in the layout of keras.applications, whose first kernel is for BGR, with the constants that belong to it."""
     variant = registry.row(row)[1]
-    family = registry.row(row)[0].__name__.rpartition(".")[2]
+    family = registry.family(row)
     names = foreign.table(family, variant, "applications_h5")
     source = _random(row)
     with h5py.File(tmp_path / "a.h5", "w") as file:

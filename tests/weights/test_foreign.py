@@ -28,11 +28,15 @@ def _deep_ones_slow(rows):
     return [pytest.param(row, marks=pytest.mark.slow) if row in ("resnet101", "resnet152", "vgg13_bn", "vgg16_bn") else row for row in rows]
 
 
+def _renamed(file, row):
+    return names._renamed(file, names._table(file, row))
+
+
 def check_names(row, state):
     """Every parameter of the library has one name here, and every layer of ours has its parameters there."""
     variant = registry.row(row)[1]
     tensors = {name: Stored(tuple(value.shape), "float32", lambda: None) for name, value in state.items()}
-    renamed = names._renamed(Opened(None, TIMM_SAFETENSORS, tensors), row)
+    renamed = _renamed(Opened(None, TIMM_SAFETENSORS, tensors), row)
     left = [name for name in tensors if name not in renamed and not name.endswith("num_batches_tracked")]
     assert left == []
     assert len(set(renamed.values())) == len(renamed)
@@ -155,9 +159,8 @@ def test_dense_layers_after_a_map_are_reordered(tmp_path, row, style):
     ("row", "format"), [("resnet50", APPLICATIONS_H5), ("resnet50_v1", TIMM_SAFETENSORS), ("vgg16_bn", APPLICATIONS_H5)]
 )
 def test_weights_of_the_other_network_of_that_name_are_refused(row, format):
-    module, variant = registry.row(row)
     with pytest.raises(ValueError, match="no network like this row"):
-        foreign.table(module.__name__.rpartition(".")[2], variant, format)
+        foreign.table(registry.family(row), registry.row(row)[1], format)
 
 
 def test_a_leftover_parameter_is_named(tmp_path):

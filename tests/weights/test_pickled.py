@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pickle
 import struct
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import zoo
+from tests import references
 from zoo import registry
 from zoo.weights import foreign, pickled
 from zoo.weights.record import TORCH_PICKLE
@@ -210,8 +210,7 @@ torch.jit.script(model).save(sys.argv[1] + "/script")
 
 @pytest.fixture(scope="module")
 def torch_files(tmp_path_factory):
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed: make test-backends installs it")
+    references.require("torch")
     folder = tmp_path_factory.mktemp("torch")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", WRITER, str(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -23,7 +23,7 @@ from typing import Any
 
 from keras import layers
 
-from zoo.backbones.googlenet import Inception, branches, unit
+from zoo.backbones.inception import Inception, branches, unit
 from zoo.backbones.inception_v3 import stem
 from zoo.backbones.variant import Top
 from zoo.layers import ScaledSum

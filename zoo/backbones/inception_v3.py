@@ -22,7 +22,7 @@ from typing import Any
 
 from keras import layers
 
-from zoo.backbones.googlenet import Inception, branches, unit
+from zoo.backbones.inception import Inception, branches, unit
 from zoo.backbones.variant import Top
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from zoo.backbones.googlenet import Inception, branches, unit
+from zoo.backbones.inception import Inception, branches, unit
 from zoo.backbones.variant import Top
 
 

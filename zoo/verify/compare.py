@@ -31,8 +31,7 @@ from zoo.weights.tree import tree
 
 def references(name: str) -> tuple[Reference, ...]:
     """The networks that a row must equal; empty when no other library has it."""
-    module, _ = registry.row(name)
-    return foreign.references(_family(module), name)
+    return foreign.references(registry.family(name), name)
 
 
 def sizes_of(name: str, reference: Reference) -> list[tuple[int, int]]:
@@ -94,14 +93,14 @@ def _certificate(name: str, reference: Reference, sizes, training: bool, static:
     keras.utils.clear_session()  # what an earlier comparison built is not needed any more
     variant = registry.row(name)[1]
     step_size = _step_size(name, reference) if training else None
-    with _float64(), tempfile.TemporaryDirectory(prefix="zoo-verify-") as folder:
+    with _policy("float64"), tempfile.TemporaryDirectory(prefix="zoo-verify-") as folder:
         run = _keras if reference.library == "keras" else _torch
         answers, weights, after = run(name, reference, sizes, step_size, top, Path(folder))
         parameters = int(answers["parameters"])
         if top and parameters != variant.parameters:
             raise ValueError(f"{name} is published with {variant.parameters:,} parameters, {reference.model} has {parameters:,}")
         model = _ours(name, weights, top, (None, None, 3), reference)
-        stored = model.get_weights()
+        stored, (mean, std) = model.get_weights(), constants(model) or (None, None)
         dynamic = {size: _answer(model, size) for size in sizes}
         step = _step(name, reference, weights, after, step_size) if step_size else None
         rows = []
@@ -109,7 +108,7 @@ def _certificate(name: str, reference: Reference, sizes, training: bool, static:
             expected = answers[f"{size[0]}x{size[1]}"]
             mine = [dynamic[size]]
             if static:
-                model = _ours(name, None, top, (*size, 3), reference)
+                model = _built(name, top, (*size, 3), reference, mean, std)
                 model.set_weights(stored)
                 mine.append(_answer(model, size))
             unit = signal(expected)
@@ -140,15 +139,13 @@ def _certificate(name: str, reference: Reference, sizes, training: bool, static:
 
 
 def _keras(name, reference, sizes, step_size, top, folder):
-    module, variant = registry.row(name)
-    prepare = _preparation(module, name, reference, variant)
-    answers = keras_side.run(folder, reference.model, reference.options, sizes, prepare, step_size, top)
+    answers = keras_side.run(folder, reference.model, reference.options, sizes, _preparation(name, reference), step_size, top)
     return answers, folder / "weights.h5", folder / "after.h5"
 
 
-def _preparation(module, name: str, reference: Reference, variant) -> Callable[[np.ndarray], np.ndarray]:
+def _preparation(name: str, reference: Reference) -> Callable[[np.ndarray], np.ndarray]:
     """What keras.applications must be given for an image in [0, 255]: its own `preprocess_input`, unless the family's file says more."""
-    own = getattr(foreign.module(_family(module)), "prepare", None)
+    own = getattr(foreign.module(registry.family(name)), "prepare", None)
     if own is not None:
         return lambda images: own(name, reference, images)
     module_of = sys.modules[inspect.unwrap(getattr(keras.applications, reference.model)).__module__]
@@ -179,26 +176,20 @@ def _torch(name, reference, sizes, step_size, top, folder):
         return dict(file), folder / "weights.safetensors", folder / "after.safetensors"
 
 
-def _ours(name: str, weights: Path | None, top: bool, shape, reference: Reference):
-    """Our model, filled from the reference's file; a row's constants are replaced by those that belong to the file's format."""
-    source = room.find(name, str(weights), top=top) if weights is not None else None
-    fields = {"input_shape": shape, "changes": reference.changes or None}
-    if source is None or source.mean is None:
-        fields |= _constants.get(name, {})
-    else:
-        fields |= {"mean": source.mean, "std": source.std}
-    model = (registry.build_classifier if top else registry.build_backbone)(name, **fields)
-    if not top:
-        model = keras.Model(model.inputs[0], list(model.output.values())[-1], name=name)
-    if source is not None:
-        mean, std = constants(model) or (None, None)
-        _constants[name] = {"mean": mean, "std": std}
-        room.fill(model, source)
+def _ours(name: str, weights: Path, top: bool, shape, reference: Reference):
+    """Our model, filled from the reference's file, with the constants that belong to that file's format."""
+    source = room.find(name, str(weights), top=top)
+    if source is None:
+        raise ValueError(f"{weights} is no weight file")
+    model = _built(name, top, shape, reference, source.mean, source.std)
+    room.fill(model, source)
     return model
 
 
-_constants: dict[str, dict] = {}
-"""Mean and std of the last file that filled a row: the models without a file, built beside it, take the same."""
+def _built(name: str, top: bool, shape, reference: Reference, mean, std):
+    build = registry.build_classifier if top else registry.build_backbone
+    model = build(name, input_shape=shape, mean=mean, std=std, changes=reference.changes or None)
+    return model if top else keras.Model(model.inputs[0], list(model.output.values())[-1], name=name)
 
 
 def _answer(model, size) -> np.ndarray:
@@ -255,11 +246,3 @@ def _policy(name: str) -> Iterator[None]:
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
-
-
-def _float64():
-    return _policy("float64")
-
-
-def _family(module) -> str:
-    return module.__name__.rpartition(".")[2]

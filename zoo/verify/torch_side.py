@@ -7,11 +7,13 @@ after.safetensors: parameters and moving statistics after one step of plain grad
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -21,13 +23,7 @@ from zoo.verify.images import probe, smooth_images
 def library(name: str):
     """torchvision's `models` or timm. No build of torchvision with compiled operators exists for some CPU builds of torch: two empty
     declarations satisfy its import."""
-    import torch
-
-    if not hasattr(torch, "_zoo_torchvision_operators"):
-        operators = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            operators.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        setattr(torch, "_zoo_torchvision_operators", operators)  # noqa: B010 (the declarations live as long as this object)
+    _declare()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torchvision
@@ -37,6 +33,17 @@ def library(name: str):
         import timm
 
         return timm
+
+
+@functools.cache
+def _declare():
+    """The declarations live as long as the object that made them, so it is kept."""
+    import torch
+
+    operators = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        operators.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return operators
 
 
 def build(name: str, model: str, options: dict):
@@ -94,17 +101,11 @@ def tensor(images: np.ndarray):
     return torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
 
 
-@contextlib.contextmanager
 def wide():
     """Where a network narrows to float32 on purpose, as timm does to resample positions, it stays in float64."""
     import torch
 
-    narrow = torch.Tensor.float
-    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        torch.Tensor.float = narrow  # type: ignore[method-assign]
+    return mock.patch.object(torch.Tensor, "float", torch.Tensor.double)
 
 
 def training_step(model, images):
@@ -140,7 +141,7 @@ def main(case: dict) -> None:
     model = build(case["library"], case["model"], case["options"])
     model = randomise(model, (smooth_images(4, *sizes[0]) - mean) / std)
     save(model, folder / "weights.safetensors")
-    answers = {"parameters": np.array(sum(p.numel() for p in model.parameters() if p.requires_grad))}
+    answers: dict[str, Any] = {"parameters": np.array(sum(p.numel() for p in model.parameters() if p.requires_grad))}
     tensors = {size: tensor((smooth_images(2, size[0], size[1], seed=1) - mean) / std) for size in sizes}
     with torch.no_grad(), wide():
         for (height, width), images in tensors.items():
@@ -153,7 +154,7 @@ def main(case: dict) -> None:
         model.eval()
     with torch.no_grad():
         answers["float32"] = model.float()(tensors[sizes[0]].float()).numpy()
-    np.savez(folder / "answers.npz", **answers)  # type: ignore[arg-type]
+    np.savez(folder / "answers.npz", **answers)
 
 
 if __name__ == "__main__":

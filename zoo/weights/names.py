@@ -63,7 +63,7 @@ def head_size(file: Opened, variant: str) -> int | None:
     if file.format == TFLITE_INT8:
         *_, last = (stored for name, stored in file.tensors.items() if name.endswith("/kernel"))
         return last.shape[-1] - _background(last, variant)
-    ours = {origin: path for origin, path in _renamed(file, variant).items() if path == "logits/kernel"}
+    ours = {origin: path for origin, path in _renamed(file, _table(file, variant)).items() if path == "logits/kernel"}
     shapes = [file.tensors[origin].shape for origin in ours]
     return None if not shapes else shapes[0][-1 if file.format == APPLICATIONS_H5 else 0]
 
@@ -132,9 +132,8 @@ def _keras(file: Opened, weights: dict) -> dict[str, Part]:
     return found
 
 
-def _renamed(file: Opened, variant: str) -> dict[str, str]:
-    """{name in the file: our path} for the tensors that have one."""
-    table = _table(file, variant)
+def _renamed(file: Opened, table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """{name in the file: our path} for the tensors that have one in a family's table."""
     layers = {theirs: ours for ours, names in table.items() if "/" not in ours for theirs in names}
     tensors = {theirs: ours for ours, names in table.items() if "/" in ours for theirs in names}
     rename = _applications if file.format == APPLICATIONS_H5 else _torch
@@ -147,24 +146,24 @@ def _table(file: Opened, variant: str) -> dict[str, tuple[str, ...]]:
 
 
 def _family_name(variant: str) -> str:
-    return family(variant).__name__.rpartition(".")[2]
+    from zoo import registry
+
+    return registry.family(variant)
 
 
 def _foreign(file: Opened, variant: str, model, weights: dict) -> dict[str, Part]:
-    ours = _renamed(file, variant)
-    ignored = libraries.ignored(_family_name(variant))
-    first = next(iter(_table(file, variant))).partition("/")[0]
-    turned = f"{first}/kernel" if file.format == APPLICATIONS_H5 and libraries.bgr(_family_name(variant)) else None
-    convert = _from_applications if file.format == APPLICATIONS_H5 else _from_torch
+    table, family_name = _table(file, variant), _family_name(variant)
+    ours, ignored = _renamed(file, table), libraries.ignored(family_name)
+    first = next(iter(table)).partition("/")[0]
+    turned = f"{first}/kernel" if file.format == APPLICATIONS_H5 and libraries.bgr(family_name) else None
+    convert = _from_applications if file.format == APPLICATIONS_H5 else functools.partial(_from_torch, flat=_flat_inputs(model))
     found = {}
     for name, stored in file.tensors.items():
         if name.endswith(".num_batches_tracked") or any(fnmatchcase(name, pattern) for pattern in ignored):
             continue  # a step counter of torch's batch norm that inference and our training never use; or left out on purpose
         path = ours.get(name, name)
         wanted = tuple(weights[path].shape) if path in weights else None
-        found[path] = (
-            Part(name, stored.shape, stored.dtype, stored.read) if name not in ours else convert(name, stored, path, wanted, model)
-        )
+        found[path] = Part(name, stored.shape, stored.dtype, stored.read) if name not in ours else convert(name, stored, path, wanted)
         if path == turned and len(stored.shape) == 4:
             found[path] = dataclasses.replace(found[path], read=functools.partial(_turned, stored))
     return found
@@ -236,7 +235,7 @@ def _torch(tensors: dict[str, Stored], known: dict[str, str]) -> dict[str, str]:
     return renamed
 
 
-def _from_applications(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None, model) -> Part:
+def _from_applications(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None) -> Part:
     """Already in our order; what may differ: a depthwise kernel stored as a grouped one, and a 1x1 convolution that is dense here."""
     shape = stored.shape
     if wanted is not None and wanted != shape and len(shape) == 4 and (*shape[:2], shape[3], shape[2]) == wanted:
@@ -244,21 +243,21 @@ def _from_applications(name: str, stored: Stored, path: str, wanted: tuple[int, 
     return _reshaped(Part(name, shape, stored.dtype, stored.read), wanted)
 
 
-def _from_torch(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None, model) -> Part:
-    """OIHW -> HWIO; (out, in) -> (in, out); a dense layer after a flattened map also from CHW to HWC order."""
+def _from_torch(name: str, stored: Stored, path: str, wanted: tuple[int, ...] | None, flat: dict) -> Part:
+    """OIHW -> HWIO; (out, in) -> (in, out); a dense layer after a flattened map also from CHW to HWC order: see `_flat_inputs`."""
     shape = stored.shape
     if len(shape) == 4 and not path.endswith("kernel"):
         return _reshaped(Part(name, shape, stored.dtype, stored.read), wanted)
     if len(shape) == 4:
         out, into, high, wide = shape
-        if path in _flat_inputs(model):  # timm writes the first dense layer of VGG as a convolution
+        if path in flat:  # timm writes the first dense layer of VGG as a convolution
             return Part(name, (high * wide * into, out), stored.dtype, lambda: stored.read().transpose(2, 3, 1, 0).reshape(-1, out))
         if into == 1 and wanted == (high, wide, out, 1):  # depthwise
             return Part(name, wanted, stored.dtype, lambda: stored.read().transpose(2, 3, 0, 1))
         return _reshaped(Part(name, (high, wide, into, out), stored.dtype, lambda: stored.read().transpose(2, 3, 1, 0)), wanted)
     if len(shape) == 2 and path.endswith("kernel"):
         out, into = shape
-        high, wide, deep = _flat_inputs(model).get(path, (1, 1, into))
+        high, wide, deep = flat.get(path, (1, 1, into))
         if high * wide * deep != into:
             return Part(name, (into, out), stored.dtype, lambda: stored.read().T)
         turned = Part(

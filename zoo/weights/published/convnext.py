@@ -9,27 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import pair, torchvision
+from zoo.weights.record import Record
 
 _ONE: dict[str, Any] = {"licence": "MIT", "interpolation": "bicubic"}
 _TWO: dict[str, Any] = {**_ONE, "trained_on": "ImageNet-22k, then ImageNet-1k (ILSVRC 2012), training split"}
 
 
 def _torchvision(size: str, digits: str, crop: float, parameters: int, top1: float, top5: float) -> Record:
-    return Record(
-        models=(f"convnext_{size}",),
-        tag="imagenet1k_v1",
-        url=f"https://download.pytorch.org/models/convnext_{size}-{digits}.pth",
-        digest=f"sha256:{digits}",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
-        parameters=parameters,
-        crop=crop,
-        top1=top1,
-        top5=top5,
-        source="https://docs.pytorch.org/vision/stable/models/convnext.html",
-    )
+    facts: dict[str, Any] = {"crop": crop, "source": "https://docs.pytorch.org/vision/stable/models/convnext.html"}
+    return torchvision(f"convnext_{size}", f"convnext_{size}-{digits}", parameters=parameters, top1=top1, top5=top5, **facts)
 
 
 RECORDS: tuple[Record, ...] = (

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import KERNELS, pair, torchvision
+from zoo.weights.record import Record
 
-_FACTS: dict[str, Any] = {"end": "_weights_tf_dim_ordering_tf_kernels", "licence": "BSD-3-Clause"}
+_FACTS: dict[str, Any] = {"end": KERNELS, "licence": "BSD-3-Clause"}
 
 RECORDS: tuple[Record, ...] = (
     *pair(
@@ -40,13 +40,9 @@ RECORDS: tuple[Record, ...] = (
         full=("1ceb130c1ea1b78c3bf6114dbdfd8807", None, 20_242_984),
         notop=("c13680b51ded0fb44dff2d8f86ac8bb1", None, 18_321_984),
     ),
-    Record(
-        models=("densenet121_torchvision",),
-        tag="imagenet1k_v1",
-        url="https://download.pytorch.org/models/densenet121-a639ec97.pth",
-        digest="sha256:a639ec97",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
+    torchvision(
+        "densenet121_torchvision",
+        "densenet121-a639ec97",
         parameters=8_062_504,
         top1=0.74434,
         top5=0.91972,

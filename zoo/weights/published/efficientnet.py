@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import pair, torchvision
+from zoo.weights.record import Record
 
 _HOST = "https://storage.googleapis.com/keras-applications"
-_TORCH = "https://download.pytorch.org/models"
 
 
 def _applications(name: str, side: int, top1: float, top5: float, full: tuple, notop: tuple) -> tuple[Record, Record]:
@@ -24,14 +23,10 @@ def _applications(name: str, side: int, top1: float, top5: float, full: tuple, n
 def _torchvision(
     name: str, file: str, parameters: int, side: int, resized: int, top1: float, top5: float, version: int = 1, filter: str = "bicubic"
 ) -> Record:
-    """`file` ends in the first eight digits of its sha256."""
-    return Record(
-        models=(f"efficientnet_{name}_torchvision",),
+    return torchvision(
+        f"efficientnet_{name}_torchvision",
+        f"efficientnet_{name}{file}",
         tag=f"imagenet1k_v{version}",
-        url=f"{_TORCH}/efficientnet_{name}{file}.pth",
-        digest=f"sha256:{file[-8:]}",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
         parameters=parameters,
         size=(side, side),
         interpolation=filter,

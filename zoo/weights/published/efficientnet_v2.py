@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import HALF, pair, torchvision
+from zoo.weights.record import Record
 
 _LARGE: dict[str, Any] = {"mean": (128.0, 128.0, 128.0), "std": (128.0, 128.0, 128.0), "crop": 1.0}
 
@@ -22,14 +22,9 @@ def _applications(name: str, side: int, top1: float, top5: float, full: tuple, n
 
 
 def _torchvision(name: str, digits: str, parameters: int, side: int, top1: float, top5: float, **facts: Any) -> Record:
-    """digits: the first eight of the file's sha256, as its name has them."""
-    return Record(
-        models=(f"efficientnet_v2_{name}_torchvision",),
-        tag="imagenet1k_v1",
-        url=f"https://download.pytorch.org/models/efficientnet_v2_{name}-{digits}.pth",
-        digest=f"sha256:{digits}",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
+    return torchvision(
+        f"efficientnet_v2_{name}_torchvision",
+        f"efficientnet_v2_{name}-{digits}",
         parameters=parameters,
         size=(side, side),
         crop=1.0,
@@ -71,8 +66,7 @@ RECORDS: tuple[Record, ...] = (
         480,
         0.85808,
         0.97788,
-        mean=(127.5, 127.5, 127.5),
-        std=(127.5, 127.5, 127.5),
+        **HALF,
         interpolation="bicubic",
     ),
 )

@@ -5,19 +5,15 @@ The file also holds the two auxiliary classifiers, which are not read. torchvisi
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import HALF, torchvision
+from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = (
-    Record(
-        models=("googlenet_torchvision",),
-        tag="imagenet1k_v1",
-        url="https://download.pytorch.org/models/googlenet-1378be20.pth",
-        digest="sha256:1378be20",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
+    torchvision(
+        "googlenet_torchvision",
+        "googlenet-1378be20",
         parameters=13_019_960,
-        mean=(127.5,) * 3,
-        std=(127.5,) * 3,
+        **HALF,
         top1=0.69778,
         top5=0.8953,
         source="https://docs.pytorch.org/vision/stable/models/googlenet.html",

@@ -6,16 +6,15 @@ TensorFlow. The accuracies are those of the documentation of keras.applications,
 
 from __future__ import annotations
 
-from zoo.weights.applications import pair
+from zoo.weights.publishers import HALF, KERNELS, pair
 from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = pair(
     "inception_resnet_v2",
     "inception_resnet_v2/inception_resnet_v2",
-    end="_weights_tf_dim_ordering_tf_kernels",
+    end=KERNELS,
     size=(299, 299),
-    mean=(127.5,) * 3,
-    std=(127.5,) * 3,
+    **HALF,
     licence="Apache-2.0",
     top1=0.803,
     top5=0.953,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import HOST
-from zoo.weights.record import APPLICATIONS_H5, TFLITE_INT8, Record
+from zoo.weights.publishers import HALF, sizes
+from zoo.weights.record import TFLITE_INT8, Record
 
-_SCALE: dict[str, Any] = {"licence": "Apache-2.0", "mean": (127.5,) * 3, "std": (127.5,) * 3}
+_FACTS: dict[str, Any] = {**HALF, "licence": "Apache-2.0", "source": "https://keras.io/api/applications/mobilenet/"}
 
 _ACCURACY = {
     ("mobilenet", "1_0", 4_253_864, 3_228_864): {224: (0.709, 0.899), 192: (0.700, 0.892), 160: (0.680, 0.877), 128: (0.652, 0.858)},
@@ -23,29 +23,11 @@ _ACCURACY = {
 """(row, alpha in the file's name, numbers stored with the head, without): {pixels: (top-1, top-5)}."""
 
 
-def _record(row: str, alpha: str, pixels: int, parameters: int, accuracy: tuple[float, float], top: bool) -> Record:
-    return Record(
-        models=(row,),
-        tag="imagenet" if pixels == 224 else f"imagenet_{pixels}",
-        url=f"{HOST}/mobilenet/mobilenet_{alpha}_{pixels}_tf{'' if top else '_no_top'}.h5",
-        digest=None,
-        format=APPLICATIONS_H5,
-        parameters=parameters,
-        size=(pixels, pixels),
-        top1=accuracy[0],
-        top5=accuracy[1],
-        top=top,
-        source="https://keras.io/api/applications/mobilenet/",
-        **_SCALE,
-    )
-
-
 RECORDS: tuple[Record, ...] = (
     *(
-        _record(row, alpha, pixels, full if top else bare, accuracy, top)
-        for (row, alpha, full, bare), accuracies in _ACCURACY.items()
-        for pixels, accuracy in accuracies.items()
-        for top in (True, False)
+        record
+        for (row, alpha, full, notop), accuracies in _ACCURACY.items()
+        for record in sizes(row, f"mobilenet/mobilenet_{alpha}_{{}}_tf", accuracies, full=full, notop=notop, **_FACTS)
     ),
     Record(
         models=("mobilenet_025",),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import HOST
-from zoo.weights.record import APPLICATIONS_H5, TFLITE_INT8, TORCH_PICKLE, Record
+from zoo.weights.publishers import HALF, KERNELS, sizes, torchvision
+from zoo.weights.record import TFLITE_INT8, Record
 
-_SCALE: dict[str, Any] = {"licence": "Apache-2.0", "mean": (127.5,) * 3, "std": (127.5,) * 3}
+_FACTS: dict[str, Any] = {**HALF, "licence": "Apache-2.0", "source": "https://keras.io/api/applications/mobilenet/"}
 
 _ACCURACY: dict[tuple, dict] = {
     ("mobilenet_v2_035", "0.35", 1_691_208, 410_208): {224: (0.603, 0.829), 192: 0.582, 160: 0.557, 128: 0.508, 96: 0.455},
@@ -25,30 +25,11 @@ _ACCURACY: dict[tuple, dict] = {
 """(row, alpha in the file's name, numbers stored with the head, without): {pixels: top-1, or (top-1, top-5)}."""
 
 
-def _record(row: str, alpha: str, pixels: int, parameters: int, accuracy, top: bool) -> Record:
-    top1, top5 = accuracy if isinstance(accuracy, tuple) else (accuracy, None)
-    return Record(
-        models=(row,),
-        tag="imagenet" if pixels == 224 else f"imagenet_{pixels}",
-        url=f"{HOST}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{pixels}{'' if top else '_no_top'}.h5",
-        digest=None,
-        format=APPLICATIONS_H5,
-        parameters=parameters,
-        size=(pixels, pixels),
-        top1=top1,
-        top5=top5,
-        top=top,
-        source="https://keras.io/api/applications/mobilenet/",
-        **_SCALE,
-    )
-
-
 RECORDS: tuple[Record, ...] = (
     *(
-        _record(row, alpha, pixels, full if top else bare, accuracy, top)
-        for (row, alpha, full, bare), accuracies in _ACCURACY.items()
-        for pixels, accuracy in accuracies.items()
-        for top in (True, False)
+        record
+        for (row, alpha, full, notop), accuracies in _ACCURACY.items()
+        for record in sizes(row, f"mobilenet_v2/mobilenet_v2{KERNELS}_{alpha}_{{}}", accuracies, full=full, notop=notop, **_FACTS)
     ),
     Record(
         models=("mobilenet_v2",),
@@ -64,13 +45,10 @@ RECORDS: tuple[Record, ...] = (
         std=(127.5,) * 3,
         source="https://coral.ai/models/image-classification/",
     ),
-    Record(
-        models=("mobilenet_v2_torchvision",),
+    torchvision(
+        "mobilenet_v2_torchvision",
+        "mobilenet_v2-7ebf99e0",
         tag="imagenet1k_v2",
-        url="https://download.pytorch.org/models/mobilenet_v2-7ebf99e0.pth",
-        digest="sha256:7ebf99e0",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
         parameters=3_538_984,
         crop=224 / 232,
         top1=0.72154,

@@ -5,8 +5,10 @@ Top-1 of keras.applications from the table in its source, which states no top-5.
 
 from __future__ import annotations
 
-from zoo.weights.applications import HOST
-from zoo.weights.record import APPLICATIONS_H5, TORCH_PICKLE, Record
+from typing import Any
+
+from zoo.weights.publishers import HALF, pair, torchvision
+from zoo.weights.record import Record
 
 _SETS = (
     # row, name of the file, top-1, (md5, numbers stored) with the head, the same without
@@ -55,43 +57,37 @@ _SETS = (
 )
 
 
-def _record(row: str, file: str, top1: float, md5: str, parameters: int, top: bool) -> Record:
-    return Record(
-        models=(f"mobilenet_v3_{row}",),
-        tag="imagenet",
-        url=f"{HOST}/mobilenet_v3/weights_mobilenet_v3_{file}{'' if top else '_no_top_v2'}.h5",
-        digest=f"md5:{md5}",
-        format=APPLICATIONS_H5,
-        licence="Apache-2.0",
-        parameters=parameters,
-        mean=(127.5,) * 3,
-        std=(127.5,) * 3,
-        top1=top1,
-        top=top,
-        source="https://keras.io/api/applications/mobilenet/",
-    )
-
-
-def _torchvision(size: str, tag: str, digest: str, parameters: int, resized: int, top1: float, top5: float, recipe: str) -> Record:
-    return Record(
-        models=(f"mobilenet_v3_{size}_torchvision",),
-        tag=tag,
-        url=f"https://download.pytorch.org/models/mobilenet_v3_{size}-{digest}.pth",
-        digest=f"sha256:{digest}",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
+def _torchvision(size: str, digits: str, parameters: int, resized: int, top1: float, top5: float, recipe: str, **facts: Any) -> Record:
+    return torchvision(
+        f"mobilenet_v3_{size}_torchvision",
+        f"mobilenet_v3_{size}-{digits}",
         parameters=parameters,
         crop=224 / resized,
         top1=top1,
         top5=top5,
         source=f"https://github.com/pytorch/vision/{recipe}",
+        **facts,
     )
 
 
 _V1 = "tree/main/references/classification#mobilenetv3-large--small"
 
 RECORDS: tuple[Record, ...] = (
-    *(_record(row, file, top1, *facts, top) for row, file, top1, *both in _SETS for facts, top in zip(both, (True, False), strict=True)),
-    _torchvision("large", "imagenet1k_v2", "5c1a4163", 5_507_432, 232, 0.75274, 0.92566, "issues/3995#new-recipe-with-reg-tuning"),
-    _torchvision("small", "imagenet1k_v1", "047dcff4", 2_554_968, 256, 0.67668, 0.87402, _V1),
+    *(
+        record
+        for row, file, top1, full, notop in _SETS
+        for record in pair(
+            f"mobilenet_v3_{row}",
+            f"mobilenet_v3/weights_mobilenet_v3_{file}",
+            bare="_no_top_v2",
+            **HALF,
+            licence="Apache-2.0",
+            top1=top1,
+            source="https://keras.io/api/applications/mobilenet/",
+            full=(full[0], None, full[1]),
+            notop=(notop[0], None, notop[1]),
+        )
+    ),
+    _torchvision("large", "5c1a4163", 5_507_432, 232, 0.75274, 0.92566, "issues/3995#new-recipe-with-reg-tuning", tag="imagenet1k_v2"),
+    _torchvision("small", "047dcff4", 2_554_968, 256, 0.67668, 0.87402, _V1),
 )

@@ -3,15 +3,14 @@ pixels, where the network was trained at 224); the file's name carries the first
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import TIMM, torch_file
+from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = (
-    Record(
-        models=("resnet50_d",),
+    torch_file(
+        "resnet50_d",
+        f"{TIMM}/v0.1-weights/resnet50d_ra2-464e36ba.pth",
         tag="ra2_in1k",
-        url="https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/resnet50d_ra2-464e36ba.pth",
-        digest="sha256:464e36ba",
-        format=TORCH_PICKLE,
         licence="Apache-2.0",
         parameters=25_629_512,
         size=(288, 288),

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
+from zoo.weights.publishers import HALF, KERNELS, pair
 from zoo.weights.record import Record
 
 _FACTS: dict[str, Any] = {
-    "end": "_weights_tf_dim_ordering_tf_kernels",
+    "end": KERNELS,
     "licence": "Apache-2.0",
-    "mean": (127.5,) * 3,
-    "std": (127.5,) * 3,
+    **HALF,
 }
 
 RECORDS: tuple[Record, ...] = (

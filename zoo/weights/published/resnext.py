@@ -3,16 +3,14 @@ first digits of its sha256."""
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import torchvision
+from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = (
-    Record(
-        models=("resnext50_32x4d",),
+    torchvision(
+        "resnext50_32x4d",
+        "resnext50_32x4d-1a0047aa",
         tag="imagenet1k_v2",
-        url="https://download.pytorch.org/models/resnext50_32x4d-1a0047aa.pth",
-        digest="sha256:1a0047aa",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
         parameters=25_097_128,
         crop=224 / 232,
         top1=0.81198,

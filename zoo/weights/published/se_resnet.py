@@ -3,15 +3,14 @@ pixels, where the network was trained at 224); the file's name carries the first
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import TIMM, torch_file
+from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = (
-    Record(
-        models=("se_resnet50",),
+    torch_file(
+        "se_resnet50",
+        f"{TIMM}/v0.1-weights/seresnet50_ra_224-8efdb4bb.pth",
         tag="ra2_in1k",
-        url="https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/seresnet50_ra_224-8efdb4bb.pth",
-        digest="sha256:8efdb4bb",
-        format=TORCH_PICKLE,
         licence="Apache-2.0",
         parameters=28_141_144,
         size=(288, 288),

@@ -6,16 +6,10 @@ Its repository states no accuracy. Its licence is that of the repository.
 
 from __future__ import annotations
 
-from typing import Any
+from zoo.weights.publishers import CAFFE, torchvision
+from zoo.weights.record import APPLICATIONS_H5, Record
 
-from zoo.weights.record import APPLICATIONS_H5, TORCH_PICKLE, Record
-
-_TORCHVISION: dict[str, Any] = {
-    "tag": "imagenet1k_v1",
-    "format": TORCH_PICKLE,
-    "licence": "BSD-3-Clause",
-    "source": "https://docs.pytorch.org/vision/stable/models/squeezenet.html",
-}
+_PAGE = "https://docs.pytorch.org/vision/stable/models/squeezenet.html"
 
 RECORDS: tuple[Record, ...] = (
     Record(
@@ -29,28 +23,11 @@ RECORDS: tuple[Record, ...] = (
         parameters=722_496,
         bytes=3_002_560,
         size=(227, 227),
-        mean=(123.68, 116.779, 103.939),
-        std=(1.0, 1.0, 1.0),
+        **CAFFE,
         crop=1.0,
         top=False,
         source="https://github.com/DeepCognition/keras-squeezenet",
     ),
-    Record(
-        models=("squeezenet1_0",),
-        url="https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
-        digest="sha256:b66bff10",
-        parameters=1_248_424,
-        top1=0.58092,
-        top5=0.80420,
-        **_TORCHVISION,
-    ),
-    Record(
-        models=("squeezenet1_1",),
-        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-        digest="sha256:b8a52dc0",
-        parameters=1_235_496,
-        top1=0.58178,
-        top5=0.80624,
-        **_TORCHVISION,
-    ),
+    torchvision("squeezenet1_0", "squeezenet1_0-b66bff10", parameters=1_248_424, top1=0.58092, top5=0.80420, source=_PAGE),
+    torchvision("squeezenet1_1", "squeezenet1_1-b8a52dc0", parameters=1_235_496, top1=0.58178, top5=0.80624, source=_PAGE),
 )

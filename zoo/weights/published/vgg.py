@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
+from zoo.weights.publishers import CAFFE, KERNELS, pair
 from zoo.weights.record import Record
 
-_FACTS: dict[str, Any] = {"end": "_weights_tf_dim_ordering_tf_kernels", "mean": (123.68, 116.779, 103.939), "std": (1.0, 1.0, 1.0)}
+_FACTS: dict[str, Any] = {"end": KERNELS, **CAFFE}
 
 RECORDS: tuple[Record, ...] = (
     *pair(

@@ -6,23 +6,15 @@ library again, or lie where no digest is published.
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from typing import Any
+
+from zoo.weights.publishers import torchvision
+from zoo.weights.record import Record
 
 
 def _torchvision(size: str, patch: int, digits: str, parameters: int, top1: float, top5: float, crop: float = 0.875) -> Record:
-    return Record(
-        models=(f"vit_{size}_{patch}",),
-        tag="imagenet1k_v1",
-        url=f"https://download.pytorch.org/models/vit_{size[0]}_{patch}-{digits}.pth",
-        digest=f"sha256:{digits}",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
-        parameters=parameters,
-        crop=crop,
-        top1=top1,
-        top5=top5,
-        source="https://docs.pytorch.org/vision/stable/models/vision_transformer.html",
-    )
+    facts: dict[str, Any] = {"crop": crop, "source": "https://docs.pytorch.org/vision/stable/models/vision_transformer.html"}
+    return torchvision(f"vit_{size}_{patch}", f"vit_{size[0]}_{patch}-{digits}", parameters=parameters, top1=top1, top5=top5, **facts)
 
 
 RECORDS: tuple[Record, ...] = (

@@ -3,16 +3,14 @@ first digits of its sha256. The file of the first recipe is left out: it holds h
 
 from __future__ import annotations
 
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import torchvision
+from zoo.weights.record import Record
 
 RECORDS: tuple[Record, ...] = (
-    Record(
-        models=("wide_resnet50_2",),
+    torchvision(
+        "wide_resnet50_2",
+        "wide_resnet50_2-9ba9bcbe",
         tag="imagenet1k_v2",
-        url="https://download.pytorch.org/models/wide_resnet50_2-9ba9bcbe.pth",
-        digest="sha256:9ba9bcbe",
-        format=TORCH_PICKLE,
-        licence="BSD-3-Clause",
         parameters=68_951_464,
         crop=224 / 232,
         top1=0.81602,

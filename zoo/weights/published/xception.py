@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.weights.applications import pair
-from zoo.weights.record import TORCH_PICKLE, Record
+from zoo.weights.publishers import HALF, KERNELS, TIMM, pair, torch_file
+from zoo.weights.record import Record
 
-_FACTS: dict[str, Any] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5), "size": (299, 299)}
+_FACTS: dict[str, Any] = {**HALF, "size": (299, 299)}
 
 RECORDS: tuple[Record, ...] = (
     *pair(
         "xception",
         "xception/xception",
-        end="_weights_tf_dim_ordering_tf_kernels",
+        end=KERNELS,
         **_FACTS,
         licence="MIT",
         top1=0.790,
@@ -25,12 +25,10 @@ RECORDS: tuple[Record, ...] = (
         full=("0a58e3b7378bc2990ea3b43d5981f1f6", None, 22_910_480),
         notop=("b0042744bf5b25fce3cb969f33bebb97", None, 20_861_480),
     ),
-    Record(
-        models=("xception_timm",),
+    torch_file(
+        "xception_timm",
+        f"{TIMM}/v0.1-cadene/xception-43020ad28.pth",
         tag="tf_in1k",
-        url="https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-cadene/xception-43020ad28.pth",
-        digest="sha256:43020ad28",
-        format=TORCH_PICKLE,
         licence="Apache-2.0",
         parameters=22_910_480,
         interpolation="bicubic",
