@@ -174,7 +174,7 @@ SAME = {
     **{name: name for name in ("resnet18", "resnet50", "resnet152", "vgg11", "vgg16", "vgg19_bn", "densenet121")},
     **{
         "alexnet_torchvision": "alexnet",
-        "squeezenet": "squeezenet1_0",
+        "squeezenet1_0": "squeezenet1_0",
         "resnext50_32x4d": "resnext50_32x4d",
         "googlenet_torchvision": "googlenet",
     },
