@@ -22,10 +22,15 @@ def _rows(names, soon):
     return pytest.mark.parametrize("name", [name if name in soon else pytest.param(name, marks=pytest.mark.slow) for name in names])
 
 
+BY_SIZE = sorted((name for name in ROWS if name not in MICRO), key=lambda name: -registry.row(name)[1].parameters)
+SMALLEST = list({registry.row(name)[0].__name__: name for name in BY_SIZE}.values())
+"""The real row of every family with the fewest parameters."""
+
 EVERY_ROW, MICRO_ROW = _rows(ROWS, MICRO), _rows(MICRO, MICRO)
 EVERY_ROW_COSTLY, MICRO_ROW_COSTLY = _rows(ROWS, FIRST), _rows(MICRO, FIRST)
-"""Where a compiler works for seconds, the fast suite takes one micro row of every family."""
-FAMILY_ROW = _rows(FIRST, ("resnet_micro", "mobilenet_v2_micro"))
+"""Where a test takes a second or more, the fast suite takes one micro row of every family, and the slow one the others."""
+COUNTED_ROW = _rows(ROWS, MICRO + SMALLEST)
+COMPILED_ROW = _rows(FIRST, ("resnet_micro",))
 """XLA takes up to a minute to compile a training step."""
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this format is written on TensorFlow")
 
@@ -61,7 +66,7 @@ def _sizes(name: str) -> list[tuple[int, int]]:
 # --- what is built
 
 
-@pytest.mark.parametrize("name", ROWS)
+@COUNTED_ROW
 def test_every_row_has_the_published_number_of_trainable_parameters(name):
     """Built without allocating the weights: inside a stateless scope variables have a shape and no value."""
     with keras.StatelessScope(initialize_variables=False):
@@ -94,7 +99,7 @@ def test_shape_names_and_plain_layers(name):
 
 
 @pytest.mark.backend
-@EVERY_ROW
+@EVERY_ROW_COSTLY
 def test_pyramid(name):
     """Levels c1, c2, ... in order, each at most as fine as the one before, and the classifier's own tensors."""
     keras.utils.set_random_seed(0)
@@ -112,7 +117,7 @@ def test_pyramid(name):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 @pytest.mark.parametrize("pooling", ["average", "max"])
 def test_backbone_with_pooling_is_a_vector(name, pooling):
     model = registry.build_backbone(name, pooling=pooling)
@@ -148,7 +153,7 @@ def test_too_small_an_image_is_refused_with_the_smallest_legal_side(name):
 
 
 @pytest.mark.backend
-@_rows([name for name in MICRO if registry.row(name)[1].input_shape[2] == 3], MICRO)
+@_rows([name for name in MICRO if registry.row(name)[1].input_shape[2] == 3], FIRST)
 def test_a_gray_image_scores_as_its_rgb_copy(name):
     """To the bit: users of gray pictures lose nothing and need no conversion."""
     variant = registry.row(name)[1]
@@ -160,7 +165,7 @@ def test_a_gray_image_scores_as_its_rgb_copy(name):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_other_channel_counts_and_class_counts_build(name):
     size = registry.row(name)[1].input_shape[:2]
     model = registry.build_classifier(name, classes=7, input_shape=(*size, 5))
@@ -171,7 +176,7 @@ def test_other_channel_counts_and_class_counts_build(name):
 
 
 @pytest.mark.backend
-@EVERY_ROW
+@EVERY_ROW_COSTLY
 def test_saved_model_answers_to_the_bit(name, tmp_path):
     model = _build(name)
     model.save(tmp_path / "model.keras")
@@ -223,7 +228,7 @@ def test_every_weight_gets_a_finite_gradient(name):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_an_image_scores_the_same_alone_and_in_a_batch(name):
     model, images = _build(name), _images(name, 3)
     alone = np.concatenate([_out(model, images[i : i + 1]) for i in range(3)])
@@ -244,7 +249,7 @@ def test_eager_graph_and_xla_agree(name):
 
 
 @pytest.mark.backend
-@FAMILY_ROW
+@COMPILED_ROW
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_a_compiled_training_step_moves_every_layer(name, policy):
     """XLA and mixed precision as users train: fp16 with its loss scaling."""
@@ -282,14 +287,14 @@ def test_mixed_precision_has_float32_logits_and_weights(name, policy):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_uint8_images_score_as_float_images(name):
     model, images = _build(name), _images(name).astype("uint8")
     np.testing.assert_array_equal(_out(model, images), _out(model, images.astype("float32")))
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_frozen_model_keeps_everything_in_a_training_pass(name):
     """`trainable = False` also stops the moving statistics of batch normalisation."""
     model = _build(name)
@@ -310,7 +315,7 @@ def _no_dropout(model):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_the_same_seed_gives_the_same_weights(name):
     one, two, other = (_build(name, seed).get_weights() for seed in (3, 3, 4))
     for a, b in zip(one, two, strict=True):
@@ -319,7 +324,7 @@ def test_the_same_seed_gives_the_same_weights(name):
 
 
 @pytest.mark.backend
-@MICRO_ROW
+@MICRO_ROW_COSTLY
 def test_activation_gives_probabilities(name):
     out = _out(_build(name, activation="softmax"), _images(name))
     np.testing.assert_allclose(out.sum(1), 1, atol=1e-5)
