@@ -3,7 +3,7 @@
     python -m tools.certificates          only those that are missing or do not speak of today's row
     python -m tools.certificates --all    every one again
 
-The smallest network of every family comes first, then the others, smallest first. Small networks share a process; a large one has its
+One comparison of every row comes first, smallest network first, then those with a second library. Small networks share a process; a large one has its
 own, because a float64 network and its reference fill the memory of a process that is not given back.
 """
 
@@ -53,16 +53,19 @@ def groups(wanted: list[tuple[str, str, int]], small: float = 12e6, most: int = 
 
 
 def pairs() -> list[tuple[str, str, int]]:
-    """(row, library, parameters) of every comparison: the smallest of each family and library, then the rest, smallest first."""
+    """(row, library, parameters) of every comparison: one of each row, smallest row first, then those with a second library."""
     from zoo import registry
     from zoo.verify.compare import references
 
     every = [(name, known.library, registry.row(name)[1].parameters) for name in registry.rows() for known in references(name)]
     every.sort(key=lambda pair: pair[2])
-    first = {(registry.row(name)[0].__name__, library): (name, library, count) for name, library, count in reversed(every)}
+    first = {name: (name, library, count) for name, library, count in sorted(every, key=lambda pair: SLOWEST.index(pair[1]))}
     order = [*sorted(first.values(), key=lambda pair: pair[2]), *(pair for pair in every if pair not in first.values())]
     # keras.applications' ConvNeXt last: its grouped convolutions are by far the slowest in float64
     return sorted(order, key=lambda pair: pair[1] == "keras" and pair[0].startswith("convnext"))
+
+
+SLOWEST = ("keras", "timm", "torchvision")
 
 
 def current(name: str, library: str) -> bool:

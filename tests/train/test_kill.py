@@ -46,7 +46,9 @@ def _same(got, wanted):
             np.testing.assert_array_equal(left, right, err_msg=name)
 
 
-@pytest.mark.parametrize(("moment", "number", "left"), [("step", 6, 0), ("half", 5, 1), pytest.param("whole", 3, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("moment", "number", "left"), [("step", 6, 0), ("half", 5, 1), pytest.param("whole", 3, 1, marks=pytest.mark.slow)]
+)
 def test_killed_once_then_resumed_here(tmp_path, whole, moment, number, left):
     """Of an epoch two files are written, best (when better) and last, after the one at the start."""
     assert _die(tmp_path, moment, number)
