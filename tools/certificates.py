@@ -3,8 +3,8 @@
     python -m tools.certificates          only those that are missing or do not speak of today's row
     python -m tools.certificates --all    every one again
 
-One comparison of every row comes first, smallest network first, then those with a second library. Small networks share a process; a large one has its
-own, because a float64 network and its reference fill the memory of a process that is not given back.
+One comparison of every row comes first, smallest network first, then those with a second library. Small networks share a process; a
+large one has its own, because a float64 network and its reference fill the memory of a process that is not given back.
 """
 
 from __future__ import annotations
