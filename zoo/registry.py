@@ -156,6 +156,7 @@ FAMILIES = {
         "2301.00808",
     ),
     "small_cnn": Family("zoo.backbones.small_cnn", "", 2026),
+    "course_cnn": Family("zoo.backbones.course_cnn", "", 2026),
 }
 
 

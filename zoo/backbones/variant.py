@@ -21,6 +21,7 @@ class Top:
                 "token" beside the pyramid), or an int n: adaptive average pooling to n x n, then flatten.
     norm:       epsilon of a layer normalisation of the pooled features, or None without one (ConvNeXt).
     hidden:     widths of the fully connected layers before the logits.
+    hidden_norm: whether a batch normalisation follows each of them (the course's CNN).
     activation: after each hidden layer: "scaled_tanh" (LeNet-5), or a name that Keras knows.
     dropout:    rate, applied as `dropout_at` says: "after" every hidden layer, or "before" every hidden layer.
                 Without hidden layers it acts on the pooled features.
@@ -31,6 +32,7 @@ class Top:
     pool: str | int = "average"
     norm: float | None = None
     hidden: tuple[int, ...] = ()
+    hidden_norm: bool = False
     activation: str = "relu"
     dropout: float = 0.0
     dropout_at: str = "after"

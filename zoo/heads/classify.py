@@ -52,6 +52,8 @@ def classify(pyramid: dict, top: Top, classes: int, dropout: float | None = None
         if rate and top.dropout_at == "before":
             x = layers.Dropout(rate, name=f"dropout{index}")(x)
         x = layers.Dense(width, activation=_ACTIVATIONS.get(top.activation, top.activation), kernel_initializer=start, name=f"fc{index}")(x)
+        if top.hidden_norm:
+            x = layers.BatchNormalization(momentum=0.9, name=f"fc{index}_norm")(x)
         if rate and top.dropout_at == "after":
             x = layers.Dropout(rate, name=f"dropout{index}")(x)
     if rate and not top.hidden:
