@@ -31,15 +31,15 @@ $(VENV)/.uv:
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 # CPU torch: pip finds a local wheel where one is offered, and the index's build of the same version elsewhere.
 $(VENV)/.backends: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet torch==$(TORCH)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-backends.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement requirements-references.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements-backends.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --requirement requirements-references.txt
 	@touch $@
 
 demo: $(VENV)/.ready
