@@ -92,6 +92,20 @@ class Mask(Rewrite):
         return {**super().get_config(), **own}
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class Zeros(Rewrite):
+    """The zeros that a kernel has at the start stay zeros, however it is trained."""
+
+    def build(self, shape):
+        self.keep = self.add_weight(name="keep", shape=shape, initializer="ones", trainable=False)
+
+    def start(self, kernel):
+        self.keep.assign(kernel != 0)
+
+    def call(self, kernel, training=None):
+        return _where(self.keep > 0.5, kernel)
+
+
 def prune(
     model: keras.Model,
     final: float = 0.8,

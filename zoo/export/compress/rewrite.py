@@ -11,6 +11,7 @@ so whatever it does with it (strides, groups, separable) stays Keras' own.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +19,15 @@ from keras import layers, ops
 
 from zoo.layers import StandardisedConv2D
 
-_ONE_KERNEL = (layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_ONE_KERNEL = (
+    layers.Dense,
+    layers.EinsumDense,
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+)
 _TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 _SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 
@@ -120,17 +129,17 @@ def rewrite(
     model: keras.Model,
     chain_for: Callable[[keras.Layer, str, np.ndarray], list],
     names: Collection[str] | None = None,
-    after: Callable[[keras.Layer], keras.Layer | None] | None = None,
+    call: Callable[..., Any] | None = None,
 ) -> keras.Model:
     """A functional model with the architecture, layer names and weights of `model`, some kernels rewritten; `model` is left as it is.
 
     chain_for: (layer, attribute, kernel) -> the rewrites of this kernel, none to leave it alone.
     names:     the layers that may be rewritten, by name; None means all that have a kernel.
-    after:     layer -> a layer to put behind it, or None.
+    call:      (layer of `model`, its copy, inputs) -> outputs, to put further layers around it; default: the copy called.
 
     Raises ValueError for a model that is not built, a subclassed or already rewritten one, and for names without a kernel.
     """
-    model = _functional(model)
+    model = functional(model)
     chosen = _chosen(model, names)
     pairs: list[tuple[keras.Layer, keras.Layer]] = []
 
@@ -145,14 +154,12 @@ def rewrite(
 
     uses: dict[int, int] = {}
 
-    def call(layer, *args, **kwargs):
-        outputs = layer(*args, **kwargs)
+    def counted(layer, *args, **kwargs):
         uses[id(layer)] = uses.get(id(layer), 0) + 1
         origin = next((old for old, new in pairs if new is layer), None)
-        behind = None if after is None or origin is None else after(origin)
-        return outputs if behind is None else behind(outputs)
+        return layer(*args, **kwargs) if call is None or origin is None else call(origin, layer, *args, **kwargs)
 
-    result = keras.models.clone_model(model, clone_function=clone, call_function=call, recursive=True)
+    result = keras.models.clone_model(model, clone_function=clone, call_function=counted, recursive=True)
     for old, new in pairs:
         if isinstance(old, keras.Layer):
             _fill(old, new, uses.get(id(new), 1))
@@ -178,7 +185,7 @@ def strip(model: keras.Model) -> keras.Model:
     except for the rounding of what flows between layers). The result saves, exports and trains like any model; training it further
     moves the zeros and shared values, unless it is pruned or clustered again.
     """
-    model = _functional(model)
+    model = functional(model)
     pairs: list[tuple[keras.Layer, keras.Layer]] = []
 
     def clone(layer):
@@ -200,7 +207,7 @@ def strip(model: keras.Model) -> keras.Model:
     return result
 
 
-def _functional(model: keras.Model) -> keras.Model:
+def functional(model: keras.Model) -> keras.Model:
     """`model` as a functional model; a Sequential has one inside."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"wanted a keras.Model, got {type(model).__name__}")
