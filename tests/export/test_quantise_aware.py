@@ -126,7 +126,9 @@ def test_training_goes_on_after_a_save_and_strip_is_the_folded_network(tmp_path)
         np.testing.assert_allclose(numpy(a), numpy(b), rtol=1e-4, atol=1e-6, err_msg=a.path)
     plain = strip(model)
     assert not any(isinstance(layer, Rounded) for layer in plain.layers)
-    assert np.abs(numpy(plain(X)) - numpy(model(X, training=False))).max() < 0.1 * np.abs(numpy(model(X, training=False))).max()
+    for layer in model.layers:
+        if hasattr(layer, "kernels"):
+            np.testing.assert_array_equal(numpy(plain.get_layer(layer.name).kernel), layer.kernels()["kernel"])
 
 
 @tensorflow_only
