@@ -50,6 +50,7 @@ class Codebook(Rewrite):
         table = ops.convert_to_tensor(self.centroids)
         if self.zero:
             table = ops.concatenate([ops.zeros((1,), table.dtype), table], axis=0)
+        table = ops.reshape(table, (self.clusters,))  # behind it TensorFlow sums the gradients; `take` alone gives it a list of rows
         return ops.take(table, self.assignment, axis=0)
 
     def get_config(self):
