@@ -193,7 +193,7 @@ def test_the_report_counts_what_learns_and_how_fast():
 
 def test_the_report_knows_rates_by_layer():
     model = chain()
-    maps = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5), {"conv/.*": keras.optimizers.SGD(0.125)})
+    maps = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5), {".*conv/.*": keras.optimizers.SGD(0.125)})
     optimizer = keras.optimizers.MultiOptimizer(maps)
     optimizer.build(model.trainable_variables)
     rates = {row.stage: row.rate for row in trainable_report(model, optimizer).rows}
@@ -203,7 +203,7 @@ def test_the_report_knows_rates_by_layer():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: freeze(model, until="c9"), "neither a stage .*c1.* nor a layer"),
+        (lambda model: freeze(model, until="c9"), "neither a level .*c1.* nor a layer"),
         (lambda model: freeze(model, until="c3", bn="frozen"), "bn must be one of inference, train"),
         (lambda model: thaw(model, stages=0), "at least 1"),
     ],

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 
 import keras
 
-from zoo.train.stages import atoms, backbone_of, needed
+from zoo.train.stages import atoms, backbone_of, levels_of, needed
 from zoo.train.stages import stages as stages_of
 
 MODES = ("inference", "train")
@@ -58,16 +58,21 @@ def freeze(model: keras.Model, until: str | None = "backbone", bn: str = "infere
             a layer), "backbone" for all but the head, or None for no layer.
     bn:     "inference": every batch normalisation of the backbone keeps its statistics, and its gamma and beta, also where the weights
             around it learn. Right for small batches and little data. "train": they all learn, in the frozen part too.
-    levels: as in `stages.stages`, for a zoo model that was given another name.
+    levels: {"c1": layer name, ...} as `zoo.anatomy.levels(zoo.backbone(ROW))` gives, for a zoo model with a name of its own.
 
     It survives `model.trainable = True`, of the model or of a model inside it, compiling again, saving and loading. What you say to one
     layer (`layer.trainable = True`) counts. Dropout and random changes of the image stay switched on in frozen layers.
 
-    Raises ValueError for an unknown level, layer or mode. Warns (UserWarning) when the model was compiled before, and takes that
-    back, so that training without a new `compile` raises instead of ignoring the change. `zoo.train.fit` compiles itself.
+    `compile` is taken back, here and in `thaw` and `unfreeze`, so that training without a new one raises instead of ignoring the
+    change. `zoo.train.fit` compiles itself. Raises ValueError for an unknown level, layer or mode; warns (UserWarning) when the model
+    was compiled before.
     """
     if bn not in MODES:
         raise ValueError(f"bn must be one of {', '.join(MODES)}, got {bn!r}")
+    if model.compiled:
+        message = f"{model.name} was compiled before it was frozen: call compile again with a new optimiser (zoo.train.fit does)"
+        warnings.warn(message, UserWarning, stacklevel=2)
+    levels = levels_of(model) if levels is None else levels
     frozen = {} if until is None else {id(layer): layer for layer in _until(model, until, levels)}
     norms = [layer for atom in atoms(model) for layer in atom._flatten_layers() if _is_norm(layer)]
     learning = []
@@ -88,7 +93,7 @@ def unfreeze(model: keras.Model) -> None:
     for each in _models(model):
         _unpin(each)
     _set(model, [])
-    _must_compile(model)
+    model.compiled = False  # training now raises until it is compiled anew; Keras itself would ignore the change on TensorFlow
 
 
 def thaw(model: keras.Model, stages: int = 1, levels: Mapping[str, str] | None = None) -> list[str]:
@@ -113,7 +118,7 @@ def thaw(model: keras.Model, stages: int = 1, levels: Mapping[str, str] | None =
     return chosen
 
 
-def _until(model, until: str, levels) -> list[keras.Layer]:
+def _until(model, until: str, levels: Mapping[str, str]) -> list[keras.Layer]:
     if until == "backbone":
         found = backbone_of(model, levels)
         if found is None:
@@ -122,16 +127,14 @@ def _until(model, until: str, levels) -> list[keras.Layer]:
                 "say until=NAME with the name of its last layer to freeze"
             )
         return found
-    parts = stages_of(model, levels)
-    if until in parts and until != "head":
-        names = list(parts)
+    if until in levels:
+        parts, names = stages_of(model, levels), list(levels)
         return [layer for name in names[: names.index(until) + 1] for layer in parts[name]]
     try:
         return needed(model, until)
     except ValueError as error:
-        known = ", ".join(parts)
-        raise ValueError(f"until={until!r} is neither a stage ({known}) nor a layer; {error}. For a zoo model with a name of its own "
-                         "give levels=zoo.anatomy.levels(zoo.backbone(ROW))") from error  # fmt: skip
+        known = f"a level ({', '.join(levels)})" if levels else "a level (the model does not carry the name of a row; give levels=...)"
+        raise ValueError(f"until={until!r} is neither {known} nor a layer: {error}") from error
 
 
 def _apply(model, frozen: list[keras.Layer], learning: list[keras.Layer], bn: str) -> None:
@@ -144,7 +147,7 @@ def _apply(model, frozen: list[keras.Layer], learning: list[keras.Layer], bn: st
     for each in _models(model):
         own = [layer for layer in each._flatten_layers(include_self=False) if id(layer) in before]
         _host(each)._layers.append(Pin(own, bn))
-    _must_compile(model)
+    model.compiled = False  # training now raises until it is compiled anew; Keras itself would ignore the change on TensorFlow
 
 
 def _set(model, frozen: list[keras.Layer]) -> None:
@@ -176,14 +179,3 @@ def _is_norm(layer) -> bool:
 
 def _is_frozen(layer) -> bool:
     return not isinstance(layer, Pin) and bool(layer.weights) and layer.trainable is False
-
-
-def _must_compile(model) -> None:
-    if not model.compiled:
-        return
-    model.compiled = False
-    message = (
-        f"{model.name} was compiled before its layers were frozen or let go, and Keras reads them when it compiles: call compile again "
-        "(zoo.train.fit does) with a new optimiser"
-    )
-    warnings.warn(message, UserWarning, stacklevel=4)

@@ -39,7 +39,9 @@ class Report:
 
     def __str__(self) -> str:
         head = ("stage", "layers", "parameters", "trainable", "batch norm", "learning rate")
-        cells = [(r.stage, f"{r.layers}", f"{r.parameters:,}", f"{r.trainable:,}", r.bn, _span(r.rate)) for r in self.rows]
+        cells: list[tuple[str, ...]] = [
+            (r.stage, f"{r.layers}", f"{r.parameters:,}", f"{r.trainable:,}", r.bn, _span(r.rate)) for r in self.rows
+        ]
         whole = (sum(r.layers for r in self.rows), sum(r.parameters for r in self.rows), sum(r.trainable for r in self.rows))
         cells.append(("all", *(f"{number:,}" for number in whole), "", ""))
         wide = [max(len(line[column]) for line in (head, *cells)) for column in range(len(head))]
