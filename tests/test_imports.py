@@ -48,9 +48,16 @@ ALLOWED = {
 """Room -> rooms it may import, besides itself."""
 
 BACKENDS = {"tensorflow", "jax", "torch"}
-MAY_NAME_A_BACKEND = ("zoo/gradients.py", "zoo/data/", "zoo/export/", "zoo/train/distribute.py", "zoo/verify/torch_side.py")
+MAY_NAME_A_BACKEND = (
+    "zoo/gradients.py",
+    "zoo/data/",
+    "zoo/export/",
+    "zoo/layers/depthwise.py",
+    "zoo/train/distribute.py",
+    "zoo/verify/torch_side.py",
+)
 """zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model. torch's side of a
-comparison runs torch's own networks, in a process without Keras."""
+comparison runs torch's own networks, in a process without Keras. zoo/layers/depthwise.py asks whether XLA is compiling for a CPU."""
 
 
 def _modules() -> list[Path]:

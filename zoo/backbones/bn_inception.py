@@ -22,6 +22,7 @@ from typing import Any
 from keras import layers
 
 from zoo.backbones.inception import Inception, branches, unit
+from zoo.layers import SeparableConv2D
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def features(image, config: BNInception, output_stride: int | None = None) -> di
 
 def separable(image, config: BNInception, name: str):
     """7x7 on every colour by itself, then 1x1, with one normalisation and ReLU."""
-    x = layers.SeparableConv2D(
+    x = SeparableConv2D(
         -(-64 // config.divide),
         7,
         strides=2,

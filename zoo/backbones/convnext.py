@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from keras import initializers, layers
 
 from zoo.backbones.variant import Top, Variant
-from zoo.layers import LayerScale, exact_gelu
+from zoo.layers import DepthwiseConv2D, LayerScale, exact_gelu
 
 EPSILON = 1e-6
 
@@ -93,7 +93,7 @@ def downsample(x, width: int, name: str):
 def block(x, config: ConvNeXt, rate: float, name: str):
     """Depthwise 7x7, normalisation, 1x1 to four times the width, GELU, 1x1 back, layer scale, plus the input (figure 4)."""
     width, shortcut = x.shape[-1], x
-    x = layers.DepthwiseConv2D(7, padding="same", depthwise_initializer=normal(), name=f"{name}_depthwise")(x)
+    x = DepthwiseConv2D(7, padding="same", depthwise_initializer=normal(), name=f"{name}_depthwise")(x)
     x = norm(x, f"{name}_norm")
     x = layers.Dense(4 * width, activation=exact_gelu, kernel_initializer=normal(), name=f"{name}_expand")(x)
     x = layers.Dense(width, kernel_initializer=normal(), name=f"{name}_project")(x)

@@ -21,7 +21,7 @@ from keras import layers
 
 from zoo.backbones.convnext import EPSILON, depth_rates, downsample, norm, normal, patches, residual
 from zoo.backbones.variant import Top, Variant
-from zoo.layers import GlobalResponseNormalisation, exact_gelu
+from zoo.layers import DepthwiseConv2D, GlobalResponseNormalisation, exact_gelu
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def features(image, config: ConvNeXtV2, output_stride: int | None = None) -> dic
 def block(x, rate: float, name: str):
     """As in the first version, with global response normalisation behind the GELU instead of layer scale (figure 5)."""
     width, shortcut = x.shape[-1], x
-    x = layers.DepthwiseConv2D(7, padding="same", depthwise_initializer=normal(), name=f"{name}_depthwise")(x)
+    x = DepthwiseConv2D(7, padding="same", depthwise_initializer=normal(), name=f"{name}_depthwise")(x)
     x = norm(x, f"{name}_norm")
     x = layers.Dense(4 * width, activation=exact_gelu, kernel_initializer=normal(), name=f"{name}_expand")(x)
     x = GlobalResponseNormalisation(EPSILON, name=f"{name}_response")(x)

@@ -28,7 +28,7 @@ import keras
 from keras import layers
 
 from zoo.backbones.variant import Top, Variant, rounded
-from zoo.layers import squeeze_excite
+from zoo.layers import DepthwiseConv2D, squeeze_excite
 
 Stage = tuple[int, int, int, int, int]
 """One row of table 1: (expansion, kernel, stride of the first block, maps, blocks)."""
@@ -159,7 +159,7 @@ def convolve(x, config, width: int | None, kernel: int, name: str, stride: int =
     start = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
     fields = {"strides": stride, "padding": padding, "use_bias": False, "name": f"{name}_conv"}
     if width is None:
-        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=start, **fields)(x)
+        x = DepthwiseConv2D(kernel, depthwise_initializer=start, **fields)(x)
     else:
         x = layers.Conv2D(width, kernel, kernel_initializer=start, **fields)(x)
     x = layers.BatchNormalization(momentum=config.momentum, epsilon=config.epsilon, name=f"{name}_norm")(x)

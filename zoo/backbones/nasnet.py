@@ -24,7 +24,7 @@ from typing import Any
 from keras import initializers, layers
 
 from zoo.backbones.variant import Top, Variant
-from zoo.layers import SamePadding
+from zoo.layers import SamePadding, SeparableConv2D
 
 NORMAL = (
     (("separable5", "current"), ("separable3", "previous")),
@@ -150,7 +150,7 @@ def separable(x, config: NASNet, width: int, kernel: int, stride: int, name: str
     """Twice: ReLU, depthwise and pointwise convolution, normalisation (paper, appendix A.4)."""
     for index in (1, 2):
         x = layers.ReLU(name=f"{name}_relu{index}")(x)
-        x = layers.SeparableConv2D(
+        x = SeparableConv2D(
             width,
             kernel,
             strides=stride if index == 1 else 1,

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from keras import layers
 
 from zoo.backbones.variant import Top, Variant
+from zoo.layers import SeparableConv2D
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def features(image, config: Xception, output_stride: int | None = None) -> dict:
     last = 5 + config.middle
     x = halving(x, config, (config.entry[-1], config.exit[0]), f"block{last}")
     for index, width in enumerate(config.exit[1:], start=1):
-        x = layers.SeparableConv2D(width, 3, padding="same", use_bias=False, name=f"block{last + 1}_conv{index}")(x)
+        x = SeparableConv2D(width, 3, padding="same", use_bias=False, name=f"block{last + 1}_conv{index}")(x)
         x = layers.ReLU(name=f"block{last + 1}_relu{index}")(norm(x, config, f"block{last + 1}_norm{index}"))
     return {**pyramid, "c5": x}
 
@@ -105,7 +106,7 @@ def separable(x, config: Xception, widths: tuple[int, ...], name: str, rectified
     for index, width in enumerate(widths, start=1):
         if index > 1 or not rectified:
             x = layers.ReLU(name=f"{name}_relu{index}")(x)
-        x = layers.SeparableConv2D(width, 3, padding="same", use_bias=False, name=f"{name}_conv{index}")(x)
+        x = SeparableConv2D(width, 3, padding="same", use_bias=False, name=f"{name}_conv{index}")(x)
         x = norm(x, config, f"{name}_norm{index}")
     return x
 

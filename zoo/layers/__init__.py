@@ -7,6 +7,7 @@ from zoo.layers.activation import exact_gelu, scaled_tanh
 from zoo.layers.attention import Attention
 from zoo.layers.channels import PadChannels, ZeroBorder
 from zoo.layers.convolution import GroupedConv2D, PartialConv2D
+from zoo.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from zoo.layers.global_response import GlobalResponseNormalisation
 from zoo.layers.layer_scale import LayerScale
 from zoo.layers.normalisation import LocalResponseNormalisation, Standardise
@@ -21,6 +22,7 @@ from zoo.layers.tokens import SplitTokens, Tokens
 __all__ = [
     "AdaptiveAveragePooling",
     "Attention",
+    "DepthwiseConv2D",
     "GlobalResponseNormalisation",
     "GroupedConv2D",
     "LayerScale",
@@ -30,6 +32,7 @@ __all__ = [
     "RadialBasis",
     "SamePadding",
     "ScaledSum",
+    "SeparableConv2D",
     "SplitTokens",
     "Standardise",
     "StandardisedConv2D",
