@@ -37,13 +37,13 @@ ALLOWED = {
     "catalogue": set(),
     "weights": {*MODEL, "atomic", "download"},
     "create": {"registry", "weights"},
-    "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic"},
+    "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic", "download"},
     "explain": {*MODEL, "gradients"},
     "export": {*MODEL, "atomic"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
     "anatomy": {*MODEL, "explain"},
     "verify": {*MODEL, "weights", "atomic"},
-    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "viz", "data"},
+    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "viz", "data", "train"},
 }
 """Room -> rooms it may import, besides itself."""
 

@@ -64,6 +64,16 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--training", action="store_true", help="compare one training step too")
     command.add_argument("--out", "-o", type=Path, help="folder for the certificates, one JSON file each")
 
+    command = add("bench", bench, "measure on this machine: train (what precision, XLA and fused steps give)")
+    command.add_argument("kind", choices=("train",), help="train: a training step, as ratios, and the recipe that follows")
+    command.add_argument("model")
+    command.add_argument("--size", type=int, help="side of the images in pixels (default: the model's)")
+    command.add_argument("--batch", type=int, default=32, help="images per step (default 32)")
+    command.add_argument("--seconds", type=float, default=60.0, help="time for the timed steps; compiling comes on top (default 60)")
+    command.add_argument("--every", action="store_true", help="measure also what hardly ever wins: float16 on a CPU, torch.compile")
+    command.add_argument("--refresh", action="store_true", help="measure again what this machine has measured before")
+    command.add_argument("--out", "-o", type=Path, metavar="FILE", help="write the recipe as JSON")
+
     command = add("doctor", doctor, "find bad, empty, duplicate and leaking files in an image folder")
     command.add_argument("folder", type=Path)
 
@@ -202,6 +212,19 @@ def verify(options) -> int:
             if options.out:
                 certificate.write(options.out)
     return int(failed > 0)
+
+
+def bench(options) -> int:
+    """Print the machine, what each switch gives as a ratio, and the recipe."""
+    from zoo.train import bench as room
+
+    tuned = room.train(
+        options.model, size=options.size, batch=options.batch, seconds=options.seconds, every=options.every, refresh=options.refresh
+    )
+    print(room.report(options.model, tuned))
+    if options.out:
+        room.write(tuned, options.out)
+    return 0
 
 
 def doctor(options) -> int:

@@ -104,9 +104,7 @@ def depthwise(x, config: Mobile, kernel: int, name: str, stride: int = 1, activa
     """Convolution of every map by itself, normalisation, activation."""
     x, padding = pad(x, config.padding, kernel, stride, name)
     start = initializers.VarianceScaling(2.0, mode="fan_out")  # the outputs of a kernel of shape (k, k, maps, 1) are its k * k
-    convolution = DepthwiseConv2D(
-        kernel, strides=stride, padding=padding, use_bias=False, depthwise_initializer=start, name=f"{name}_conv"
-    )
+    convolution = DepthwiseConv2D(kernel, strides=stride, padding=padding, use_bias=False, depthwise_initializer=start, name=f"{name}_conv")
     return settle(convolution(x), config, name, activation)
 
 

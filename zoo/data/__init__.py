@@ -34,7 +34,22 @@ _HOME = {
     "read_folder": "folder",
     "scan": "folder",
 }
-_MODULES = ("augment", "dataset", "decode", "extract", "findings", "folder", "pipeline", "scenes", "sets", "source", "split", "tfds")
+_MODULES = (
+    "augment",
+    "dataset",
+    "decode",
+    "extract",
+    "findings",
+    "folder",
+    "pace",
+    "pipeline",
+    "plan",
+    "scenes",
+    "sets",
+    "source",
+    "split",
+    "tfds",
+)
 
 __all__ = ["Augment", "Dataset", "Examples", "Findings", "ImageError", "Pipeline", "doctor", "load", "read_folder", "scan"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,7 @@ import tensorflow as tf
 
 from zoo.data.augment import Augment
 from zoo.data.dataset import Examples
-
-MEMORY = 1 << 30
-"""Decoded pixels of one split that may stay in memory, in bytes (1 GiB: 38,000 images of 96 x 96)."""
+from zoo.data.plan import Plan, budget, cores, plan
 
 
 class Pipeline:
@@ -34,14 +31,28 @@ class Pipeline:
     cache:    True decodes and resizes every image once and keeps the uint8 pixels: in memory up to `memory` bytes, beyond
               that in a temporary file. False decodes anew each time, in parallel.
     how:      "squash", "crop" or "letterbox": how another aspect ratio meets `size` (`zoo.data.decode.resize`).
-    memory:   budget in bytes of the cache in memory.
+    memory:   budget in bytes of the cache in memory; None for a quarter of the memory that is free now.
+    deterministic: False lets a training batch that is ready overtake one that is not: faster where decoding times differ, but no two
+              runs are alike, and a batch at the edge of an epoch may come in the neighbouring one.
+    device:   None, or TensorFlow's name of the device to which training batches are copied ahead ("GPU:0"). On TensorFlow only: JAX
+              copies ahead by itself.
+
+    What follows from these on this machine is told by `plan()`.
 
     Batches are (float32 images (b, h, w, 3) in [0, 255], int64 labels (b,)). An image that cannot be read raises
     `zoo.data.decode.ImageError` naming the file when the pixels are kept, else tf.errors.InvalidArgumentError that names it.
     """
 
     def __init__(
-        self, examples: Examples, size, augment: Augment | None = None, cache: bool = True, how: str = "squash", memory: int = MEMORY
+        self,
+        examples: Examples,
+        size,
+        augment: Augment | None = None,
+        cache: bool = True,
+        how: str = "squash",
+        memory: int | None = None,
+        deterministic: bool = True,
+        device: str | None = None,
     ):
         if not len(examples):
             raise ValueError("a pipeline needs at least one image, got an empty split")
@@ -50,7 +61,9 @@ class Pipeline:
         self.augment = augment
         self.cache = cache
         self.how = how
-        self.memory = memory
+        self.memory = budget() if memory is None else memory
+        self.deterministic = deterministic
+        self.device = device
         _leave_accelerators_alone()
 
     def __len__(self) -> int:
@@ -87,7 +100,8 @@ class Pipeline:
             return images, tf.gather(labels, indices)
 
         epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max)
-        return self._run(epochs.flat_map(epoch_batches), batch)
+        dataset = self._run(epochs.flat_map(epoch_batches), batch, self.deterministic)
+        return dataset if self.device is None else dataset.apply(tf.data.experimental.prefetch_to_device(self.device))
 
     def evaluation(self, batch_size: int) -> tf.data.Dataset:
         """Every image once, in the order of the split, unchanged."""
@@ -97,14 +111,18 @@ class Pipeline:
         dataset = self._run(indices, lambda chosen: (tf.cast(load(chosen), tf.float32), tf.gather(labels, chosen)))
         return dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size)))
 
+    def plan(self) -> Plan:
+        """What is cached, decoded, changed, ordered and prefetched how, and why; print it. Nothing is read for it."""
+        return plan(self)
+
     def pixels(self) -> np.ndarray:
         """Every image of the split, decoded and resized: uint8 (n, h, w, 3), in memory or mapped from a temporary file."""
         return self._pixels
 
     @staticmethod
-    def _run(indices: tf.data.Dataset, batch) -> tf.data.Dataset:
+    def _run(indices: tf.data.Dataset, batch, deterministic: bool = True) -> tf.data.Dataset:
         options = tf.data.Options()
-        options.deterministic = True
+        options.deterministic = deterministic
         return indices.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
 
     @cached_property
@@ -135,7 +153,7 @@ class Pipeline:
         def fill(index: int) -> None:
             pixels[index] = self._image(index)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             try:
                 for _ in pool.map(fill, range(len(self))):
                     pass
