@@ -193,6 +193,7 @@ def test_tensorflow_shifts_only_what_xla_compiles(monkeypatch):
     assert "DepthwiseConv2dNative" in operations(jit_compile=True), "a GPU has a kernel of its own"
 
 
+@pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated:UserWarning")  # moving to a package of its own
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="these formats are written on TensorFlow")
 def test_what_tensorflow_exports_holds_the_native_operation(tmp_path):
     import onnx
