@@ -9,7 +9,7 @@ from tests.data.test_pipeline import noisy
 from zoo.data.augment import Augment
 from zoo.data.pace import RUNGS, _source, ladder, parts
 
-AUGMENT = Augment(shift=0, zoom=0, brightness=0.3)
+AUGMENT = Augment(shift=0.0, zoom=0.0, brightness=0.3)
 
 
 def _epoch(name: str, epoch: int):

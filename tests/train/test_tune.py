@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -254,6 +255,31 @@ def test_a_builder_that_keeps_its_precision_is_told(cache):
     model = net()
     with pytest.raises(ValueError, match="in mixed_bfloat16, got one in float32"):
         Stopwatch(lambda: model, one_batch(BATCH, Recipe(batch_size=8))[0], HALF, Recipe(batch_size=8))
+
+
+@pytest.mark.backend
+def test_the_stopwatch_takes_the_steps_it_divides_by(cache):
+    """One call to start with, one more that is not timed, and enough for five steps."""
+    each = 1 if keras.backend.backend() == "torch" else 2
+    recipe = Recipe(batch_size=8)
+    watch = Stopwatch(net, one_batch(BATCH, recipe)[0], Switches(jit=keras.backend.backend() == "jax", steps_per_execution=each), recipe)
+    assert watch.first() > 0
+    assert int(watch.model.optimizer.iterations) == each
+    assert watch.measure(5) > 0
+    assert int(watch.model.optimizer.iterations) == each + (1 + -(-5 // each)) * each
+
+
+@pytest.mark.backend
+def test_one_batch_of_a_pipeline_comes_again_and_again():
+    from zoo.data import Examples, Pipeline
+
+    images, labels = colours(20)
+    train = Pipeline(Examples(images, labels), 8)
+    feed, about, epoch = one_batch(SimpleNamespace(train=train, validation=train), Recipe(batch_size=8))
+    first, second = itertools.islice(iter(feed()), 2)
+    assert (about, epoch) == (((8, 8, 8, 3), "float32"), 3)
+    np.testing.assert_array_equal(np.asarray(first[0]), np.asarray(second[0]))
+    np.testing.assert_array_equal(np.asarray(first[1]), np.asarray(next(iter(train.training(8, 0)))[1]))
 
 
 @pytest.mark.backend

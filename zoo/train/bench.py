@@ -29,14 +29,14 @@ def train(
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (batch, height, width, channels)).astype("float32")
     labels = random.integers(0, variant.classes, batch)
-    asked = {"precisions": PRECISIONS, "jits": (False, True)} if every else {}
     return tune(
         lambda: registry.build_classifier(name, input_shape=(height, width, channels)),
         (images, labels),
         Recipe(batch_size=batch),
         seconds=seconds,
         refresh=refresh,
-        **asked,
+        precisions=PRECISIONS if every else None,
+        jits=(False, True) if every else None,
     )
 
 

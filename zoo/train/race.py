@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Row:
     why: str = ""
 
 
-def race(offered: Offer, open: Callable[[Switches], object], *, seconds: float, steps: int) -> tuple[Switches, list[Row]]:
+def race(offered: Offer, open: Callable[[Switches], Any], *, seconds: float, steps: int) -> tuple[Switches, list[Row]]:
     """(the switches to keep, a row for every candidate).
 
     open:    makes something with first() -> seconds and measure(steps) -> seconds per step (`Stopwatch`).
@@ -66,7 +67,8 @@ def race(offered: Offer, open: Callable[[Switches], object], *, seconds: float, 
 
 def judge(times: dict[Switches, list[float]], plain: Switches) -> tuple[Switches, dict[Switches, str]]:
     """(the switches to keep, {candidate: why}) from the seconds of every turn; turn i of all candidates was taken together."""
-    ratio, spread = {}, {}
+    ratio: dict[Switches, float] = {}
+    spread: dict[Switches, float] = {}
     for switches in times:
         ratio[switches], spread[switches] = against(times[plain], times[switches])
     faster = [each for each in times if each != plain and ratio[each] - 1 > max(spread[each], FLOOR)]
@@ -108,7 +110,7 @@ class _Field:
 
     def __init__(self, open: Callable, steps: int):
         self.open, self.steps = open, steps
-        self.running: dict[Switches, object] = {}
+        self.running: dict[Switches, Any] = {}
         self.first: dict[Switches, float | None] = {}
         self.times: dict[Switches, list[float]] = {}
         self.out: dict[Switches, str] = {}

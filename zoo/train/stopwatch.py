@@ -83,7 +83,7 @@ def one_batch(data: Any, recipe: Recipe) -> tuple[Callable[[], Iterable], tuple,
 
     What makes the pictures is left out on purpose: it works beside the step and is planned by itself (`Pipeline.plan`).
     """
-    if isinstance(data, tuple | list) and len(data) == 2 and np.ndim(data[0]) == 4:
+    if isinstance(data, tuple | list) and len(data) == 2 and getattr(data[0], "ndim", 0) == 4:
         images, labels = np.asarray(data[0]), np.asarray(data[1])
         if len(images) != recipe.batch_size or len(labels) != len(images):
             raise ValueError(
@@ -109,5 +109,5 @@ def _endless(images, labels) -> Callable[[], Iterable]:
 
 def _with_labels_of_one_class(recipe: Recipe) -> Recipe:
     """The recipe for labels (b,), which is what one batch holds; mixing them changes the pictures, not the work of a step."""
-    names = {"mixup", "cutmix"} & set(recipe.__dataclass_fields__)
-    return dataclasses.replace(recipe, **dict.fromkeys(names, 0.0))
+    unmixed: dict[str, Any] = {field.name: 0.0 for field in dataclasses.fields(recipe) if field.name in ("mixup", "cutmix")}
+    return dataclasses.replace(recipe, **unmixed)

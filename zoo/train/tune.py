@@ -57,7 +57,7 @@ class Tuned:
     def table(self) -> str:
         """Every candidate with its ratio to the plain one (above 1 is faster), the noise of that ratio, and why it was kept or not."""
         head = ("", "precision, jit, fusing", "ms a step", "first call", "ratio", "noise", "why")
-        lines = [head]
+        lines: list[tuple[str, ...]] = [head]
         for row in self.rows:
             kept = "->" if row.switches.into(self.recipe) == self.recipe else ""
             numbers = [f"{1000 * row.seconds:.3g}" if row.seconds else "-", f"{row.first:.1f} s" if row.first else "-"]
@@ -112,10 +112,10 @@ def tune(
     if key in known and not refresh:
         rows = tuple(Row(Switches(**row.pop("switches")), **row) for row in known[key]["rows"])
         return Tuned(Switches(**known[key]["kept"]).into(recipe), rows, machine.line(here), build, cached=True)
-    kept, rows = race(offered, lambda switches: open(build, feed, switches, recipe), seconds=seconds, steps=steps)
-    answer = {"kept": dataclasses.asdict(kept), "rows": [dataclasses.asdict(row) for row in rows]}
+    kept, measured = race(offered, lambda switches: open(build, feed, switches, recipe), seconds=seconds, steps=steps)
+    answer = {"kept": dataclasses.asdict(kept), "rows": [dataclasses.asdict(row) for row in measured]}
     atomic.write(_memory(), json.dumps({**_remembered(), key: answer}, indent=1) + "\n")
-    return Tuned(kept.into(recipe), tuple(rows), machine.line(here), build)
+    return Tuned(kept.into(recipe), tuple(measured), machine.line(here), build)
 
 
 def fingerprint(model: keras.Model) -> str:
