@@ -9,7 +9,7 @@ from tests.data.test_pipeline import noisy
 from zoo.data.augment import Augment
 from zoo.data.pace import RUNGS, _source, ladder, parts
 
-AUGMENT = Augment(shift=0.0, zoom=0.0, brightness=0.3)
+AUGMENT = Augment(flip=False, shift=0.0, zoom=0.0, brightness=0.3)
 
 
 def _epoch(name: str, epoch: int):
@@ -32,14 +32,14 @@ def test_every_rung_gives_the_changed_pictures_of_the_naive_one(name):
 
 def test_the_rows_count_every_image_and_split_the_time():
     seen = []
-    rows = ladder(noisy(7), 16, batch_size=3, epochs=3, augment=AUGMENT, step=seen.append)
+    rows = ladder(noisy(7), 16, batch_size=3, epochs=2, augment=AUGMENT, step=seen.append)
     assert [row.name for row in rows] == list(RUNGS)
-    assert sum(map(len, seen)) == 7 * 3 * len(RUNGS)
+    assert sum(map(len, seen)) == 7 * 2 * len(RUNGS)
     for row in rows:
         assert row.first > 0
         assert row.waiting > 0
         assert row.working > 0
-        assert row.later <= 7 / row.waiting * 3, "the consumer's own work is part of the pace"
+        assert row.later < 7 / row.waiting, "the consumer's own work is part of the pace"
     with pytest.raises(ValueError, match="at least 2 epochs"):
         ladder(noisy(7), 16, epochs=1)
 

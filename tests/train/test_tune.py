@@ -313,7 +313,9 @@ def test_the_command_prints_ratios_and_writes_the_recipe(cache, tmp_path, monkey
 
     def quick(build, batch, recipe, **options):
         assert batch[0].shape == (4, 32, 32, 3)
-        return real(build, batch, recipe, open=lambda b, f, s, r: _Hand(Clock({s: 0.5 if s == HALF else 1.0}), s), **options)
+        return real(
+            build, batch, recipe, open=lambda b, f, s, r: _Hand(Clock({s: 0.5 if s.precision == "mixed_bfloat16" else 1.0}), s), **options
+        )
 
     monkeypatch.setattr(bench, "tune", quick)
     out = tmp_path / "made" / "recipe.json"
@@ -321,6 +323,6 @@ def test_the_command_prints_ratios_and_writes_the_recipe(cache, tmp_path, monkey
     printed = capsys.readouterr().out
     assert "cores" in printed
     assert "kept: 2.00 x as fast" in printed
-    assert Recipe(**json.loads(out.read_text())) == Recipe(batch_size=4, precision="mixed_bfloat16", jit=False)
+    assert Recipe(**json.loads(out.read_text())) == Recipe(batch_size=4, precision="mixed_bfloat16", jit=keras.backend.backend() == "jax")
     assert main(["bench", "train", "small_cnn_micr"]) == 2
     assert "did you mean small_cnn_micro" in capsys.readouterr().err

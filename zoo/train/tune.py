@@ -60,7 +60,7 @@ class Tuned:
         lines: list[tuple[str, ...]] = [head]
         for row in self.rows:
             kept = "->" if row.switches.into(self.recipe) == self.recipe else ""
-            numbers = [f"{1000 * row.seconds:.3g}" if row.seconds else "-", f"{row.first:.1f} s" if row.first else "-"]
+            numbers = [f"{1000 * row.seconds:.1f}" if row.seconds else "-", f"{row.first:.1f} s" if row.first else "-"]
             numbers += [f"{row.ratio:.2f}", f"{row.spread:.2f}"] if row.ratio else ["-", "-"]
             lines.append((kept, str(row.switches), *numbers, row.why))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
