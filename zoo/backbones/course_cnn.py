@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from keras import layers
 
 from zoo.backbones.variant import Top, Variant
+from zoo.layers import SeparableConv2D
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ def stage(x, width: int, separable: bool, name: str):
         fields = {"padding": "same", "activation": "relu", "name": f"{name}_conv{index}"}
         if separable:
             fields |= {"depthwise_initializer": "he_normal", "pointwise_initializer": "he_normal"}
-            x = layers.SeparableConv2D(width, 3, **fields)(x)
+            x = SeparableConv2D(width, 3, **fields)(x)
         else:
             x = layers.Conv2D(width, 3, kernel_initializer="he_normal", **fields)(x)
     # Keras' momentum of 0.99 needs hundreds of steps to settle; a small data set has few, and validation would look broken.
