@@ -39,11 +39,11 @@ ALLOWED = {
     "create": {"registry", "weights"},
     "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic", "download"},
     "explain": {*MODEL, "gradients"},
-    "export": {*MODEL, "atomic"},
+    "export": {*MODEL, "atomic", "predict", "data", "viz"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
     "anatomy": {*MODEL, "explain"},
     "verify": {*MODEL, "weights", "atomic"},
-    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "viz", "data", "train"},
+    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "export", "viz", "data", "train"},
 }
 """Room -> rooms it may import, besides itself."""
 

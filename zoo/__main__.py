@@ -58,6 +58,22 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--layer", help="layer name (default: the input of the last global pooling)")
     command.add_argument("--out", type=Path, default=Path("."), help="folder for the overlays (default: here)")
 
+    command = add("export", export, "write a model for other runtimes, and check every file against it")
+    command.add_argument("model", metavar="RUN", help="a run folder, a .keras file, or a row of `zoo list`")
+    command.add_argument("--weights", help="with a row: a published tag such as imagenet, or a weight file")
+    formats = ("keras", "onnx", "litert", "saved_model", "openvino", "all")
+    command.add_argument("--format", "-f", action="append", choices=formats, help="may be repeated (default: by the suffix of --out)")
+    precisions = ("fp32", "fp16", "int8", "dynamic", "all")
+    command.add_argument("--precision", "-p", action="append", choices=precisions, help="may be repeated; all: fp32, fp16, int8")
+    command.add_argument("--out", "-o", type=Path, metavar="FILE", help="file, or folder for several (default: exports/ beside the model)")
+    command.add_argument("--data", type=Path, metavar="FOLDER", help="pictures to measure int8 ranges on, and others to check on")
+    command.add_argument("--images", type=int, default=128, metavar="N", help="how many for each of the two (default 128)")
+    command.add_argument("--uint8", action="store_true", help="LiteRT int8 takes and gives uint8 instead of float32")
+    command.add_argument("--fold", action="store_true", help="fold batch normalisation first (for .keras and SavedModel)")
+    command.add_argument("--threads", type=int, help="per runtime (default: all that this process may use)")
+    command.add_argument("--repeats", type=int, default=10, help="timed calls per file and batch size; 0: none (default 10)")
+    command.add_argument("--agreement", type=float, help="share of images that must keep their class (default: by precision)")
+
     command = add("verify", verify, "compare a model with the same network of another library, and certify the result")
     command.add_argument("models", nargs="+", metavar="MODEL", help='rows of `zoo list`, or shell patterns such as "resnet*"')
     command.add_argument("--reference", choices=("keras", "timm", "torchvision"), help="only this library (default: every one that has it)")
@@ -188,6 +204,13 @@ def explain(options) -> int:
         Image.fromarray(viz.overlay(batch[0].astype("uint8"), heat)).save(out)
         print(f"{out}  heat from {heat.min():.3g} to {heat.max():.3g}")
     return 0
+
+
+def export(options) -> int:
+    """Write files, check them, print the table; the exit status is 1 when one does not agree."""
+    from zoo.export import command
+
+    return command.run(options)
 
 
 def verify(options) -> int:

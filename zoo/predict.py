@@ -81,6 +81,17 @@ def from_run(folder: str | Path) -> Predictor:
     return Predictor(loaded, tuple(facts["classes"]), tuple(facts["size"]), facts["how"], note=f"trained on {facts['trained_on']}")
 
 
+def from_file(path: str | Path) -> Predictor:
+    """The model of a .keras file, read with Keras' safe mode on; its classes have numbers for names. Raises as `from_run`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    loaded = _loaded(path)
+    height, width = (side or 224 for side in loaded.inputs[0].shape[1:3])
+    names = tuple(f"class {index}" for index in range(loaded.outputs[0].shape[-1]))
+    return Predictor(loaded, names, (height, width), note=f"from {path.name}")
+
+
 def save_labels(folder: str | Path, classes: Sequence[str], size: tuple[int, int], trained_on: str, how: str = "squash") -> Path:
     """Write beside `model.keras` what `from_run` needs to use it."""
     facts = {"classes": list(classes), "size": list(size), "how": how, "trained_on": trained_on}

@@ -70,6 +70,14 @@ def scan(folder: str | os.PathLike) -> Listing:
     return Listing(root, splits, {reason: tuple(paths) for reason, paths in sorted(ignored.items())})
 
 
+def pictures(folder: str | os.PathLike) -> list[Path]:
+    """Every picture in a folder and below, whatever its folders mean, in a fixed order. Raises FileNotFoundError."""
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"there is no folder {root}; give a folder of pictures")
+    return list(_pictures(root, {}))
+
+
 def natural(text: str) -> tuple:
     """Sorting key that reads digits as numbers and puts them before letters."""
     return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)

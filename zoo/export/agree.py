@@ -3,80 +3,59 @@
 from __future__ import annotations
 
 import os
-import warnings
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.export.write import format_of, quiet
+from zoo.export.runtimes import load
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a file is from its model on some images.
+
+    largest, mean: of the absolute difference of all outputs.
+    scale:         the largest absolute output of the model, to judge the others by.
+    top1:          share of the images with the same highest output; None where the output is no vector of at least two scores.
+    """
+
+    largest: float
+    mean: float
+    scale: float
+    top1: float | None
 
 
 def agreement(model, path: str | os.PathLike, images: np.ndarray) -> float:
     """Largest absolute difference between the outputs of `model` and of the file, over images (b, h, w, c) in [0, 255].
 
-    ONNX runs in onnxruntime, LiteRT in the LiteRT interpreter (ai-edge-litert, else the one inside TensorFlow), a SavedModel in
-    TensorFlow, .keras in Keras. Several outputs are compared one by one. Raises ImportError when the runtime is missing,
-    ValueError when the file has other outputs, or NaN where the model has none.
+    ONNX runs in onnxruntime, LiteRT in the LiteRT interpreter (ai-edge-litert, else the one inside TensorFlow), OpenVINO in OpenVINO
+    in float32, a SavedModel in TensorFlow, .keras in Keras. Several outputs are compared one by one. Raises ImportError when the
+    runtime is missing, ValueError when the file has other outputs, or NaN where the model has none.
     """
-    import keras
-
     images = np.asarray(images, "float32")
-    wanted = [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(model(images, training=False))]
-    got = _RUNTIMES[format_of(path)](Path(path), images)
-    if [a.shape for a in wanted] != [b.shape for b in got]:
-        raise ValueError(f"{path} gives outputs of shapes {[b.shape for b in got]}, {model.name} gives {[a.shape for a in wanted]}")
-    differences = [float(np.max(np.abs(np.float64(a) - np.float64(b)), initial=0.0)) for a, b in zip(wanted, got, strict=True)]
-    if not np.isfinite(differences).all():
-        raise ValueError(f"{path} or {model.name} gives NaN or infinity on these images; check the weights")
-    return max(differences)
+    return difference(outputs(model, images), load(path)(images), f"{path}", model.name).largest
 
 
-def _keras(path: Path, images):
+def outputs(model, images: np.ndarray, batch_size: int = 32) -> list[np.ndarray]:
+    """What `model` answers, its outputs flattened into a list."""
     import keras
 
-    outputs = keras.saving.load_model(path, compile=False)(images, training=False)
-    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
+    parts = []
+    for start in range(0, len(images), batch_size):
+        answer = model(images[start : start + batch_size], training=False)
+        parts.append([keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(answer)])
+    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
 
-def _onnx(path: Path, images):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError("comparing an ONNX file needs onnxruntime; install it with: pip install onnxruntime") from error
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: images})
-
-
-def _litert(path: Path, images):
-    with quiet():
-        run = _interpreter(path).get_signature_runner()  # unlike the list of outputs, it knows their names
-        answers = run(**{next(iter(run.get_input_details())): images})
-    return [answers[name] for name in sorted(answers)]
-
-
-def _interpreter(path: Path):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            import tensorflow as tf
-
-            Interpreter = tf.lite.Interpreter
-        except ImportError as error:
-            raise ImportError("comparing a LiteRT file needs an interpreter; install it with: pip install ai-edge-litert") from error
-    with warnings.catch_warnings():
-        # TensorFlow's own interpreter says that it will move to ai-edge-litert; that package is used above when it is there.
-        warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated", category=UserWarning)
-        return Interpreter(model_path=str(path))
-
-
-def _saved_model(path: Path, images):
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise ImportError("comparing a SavedModel needs tensorflow; install it with: pip install tensorflow") from error
-    loaded = tf.saved_model.load(str(path))  # the functions live only as long as this object
-    return [output.numpy() for output in tf.nest.flatten(loaded.serve(images))]
-
-
-_RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _saved_model}
+def difference(wanted: list[np.ndarray], got: list[np.ndarray], file: str = "the file", model: str = "the model") -> Difference:
+    """Compare two lists of outputs. Raises ValueError for other shapes, or a value that is not finite."""
+    if [a.shape for a in wanted] != [b.shape for b in got]:
+        raise ValueError(f"{file} gives outputs of shapes {[b.shape for b in got]}, {model} gives {[a.shape for a in wanted]}")
+    apart = [np.abs(np.float64(a) - np.float64(b)).ravel() for a, b in zip(wanted, got, strict=True)]
+    every = np.concatenate(apart) if apart else np.zeros(0)
+    if not np.isfinite(every).all():
+        raise ValueError(f"{file} or {model} gives NaN or infinity on these images; check the weights")
+    scores = len(wanted) == 1 and wanted[0].ndim == 2 and wanted[0].shape[1] > 1 and len(wanted[0]) > 0
+    top1 = float(np.mean(wanted[0].argmax(-1) == got[0].argmax(-1))) if scores else None
+    scale = max((float(np.abs(a).max(initial=0.0)) for a in wanted), default=0.0)
+    return Difference(float(every.max(initial=0.0)), float(every.mean()) if every.size else 0.0, scale, top1)

@@ -1,60 +1,116 @@
-"""One function that writes a Keras model as .keras, ONNX, LiteRT or SavedModel.
+"""One function that writes a Keras model as .keras, SavedModel, ONNX, LiteRT or OpenVINO, in float32, float16 or int8.
 
-    format        file           needs                            backends
-    keras         name.keras     nothing                          all
-    onnx          name.onnx      onnx and tf2onnx (TensorFlow),   TensorFlow, torch
-                                 onnxscript (torch)
-    litert        name.tflite    tensorflow                       TensorFlow
-    saved_model   folder name    tensorflow                       TensorFlow, JAX
+    format        file               precisions                  needs                            written by the backends
+    keras         name.keras         fp32                        nothing                          all
+    saved_model   folder name        fp32                        tensorflow                       TensorFlow, JAX
+    onnx          name.onnx          fp32, fp16, int8            onnx and tf2onnx (TensorFlow),   TensorFlow, torch
+                                                                 onnxscript (torch); onnxruntime
+    litert        name.tflite        fp32, fp16, int8, dynamic   tensorflow                       TensorFlow
+    openvino      name.xml + .bin    fp32, fp16, int8            tensorflow, openvino; nncf       TensorFlow
 
-A converter that reports success and leaves an invalid file is a known fault (exact GELU through tf2onnx 1.17), so every
-ONNX file is checked before it gets its name.
+On another backend the model is saved as .keras and written by a process of its own with TensorFlow. A converter that reports success
+and leaves an invalid file is a known fault (exact GELU through tf2onnx 1.17), so every ONNX file is checked before it gets its name.
+Normalisation is the first layer of every zoo model, so every file takes images in [0, 255].
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import importlib
+import importlib.util
 import os
-import shutil
-import sys
-import tempfile
-import warnings
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from zoo import atomic
 
-FORMATS = {"keras": ".keras", "onnx": ".onnx", "litert": ".tflite", "saved_model": ""}
-"""{format: suffix of the file it writes}; a SavedModel is a folder."""
-_SUFFIXES = {".keras": "keras", ".onnx": "onnx", ".tflite": "litert", ".litert": "litert", "": "saved_model"}
-_BACKENDS = {"onnx": ("tensorflow", "torch"), "litert": ("tensorflow",), "saved_model": ("tensorflow", "jax")}
-_NEEDS = {
-    ("onnx", "tensorflow"): ("onnx", "tf2onnx"),
-    ("onnx", "torch"): ("onnx", "onnxscript"),
-    ("litert", "tensorflow"): ("tensorflow",),
-    ("saved_model", "tensorflow"): ("tensorflow",),
-    ("saved_model", "jax"): ("tensorflow",),
+FORMATS = {"keras": ".keras", "onnx": ".onnx", "litert": ".tflite", "saved_model": "", "openvino": ".xml"}
+"""{format: suffix of the file it writes}; a SavedModel is a folder, OpenVINO's .xml has a .bin of the same name beside it."""
+PRECISIONS = {
+    "keras": ("fp32",),
+    "onnx": ("fp32", "fp16", "int8"),
+    "litert": ("fp32", "fp16", "int8", "dynamic"),
+    "saved_model": ("fp32",),
+    "openvino": ("fp32", "fp16", "int8"),
 }
+"""{format: the precisions that it is written in}."""
+_SUFFIXES = {".keras": "keras", ".onnx": "onnx", ".tflite": "litert", ".litert": "litert", "": "saved_model", ".xml": "openvino"}
+_BACKENDS = {
+    "onnx": ("tensorflow", "torch"),
+    "litert": ("tensorflow",),
+    "saved_model": ("tensorflow", "jax"),
+    "openvino": ("tensorflow",),
+}
+_WRITERS = {
+    "onnx": "zoo.export.onnx_file",
+    "litert": "zoo.export.litert_file",
+    "saved_model": "zoo.export.saved_model",
+    "openvino": "zoo.export.openvino_file",
+}
+_SEVERAL_FILES = ("saved_model", "openvino")
+_ONNX = {"fp32": (), "fp16": ("onnxruntime",), "int8": ("onnxruntime",)}
+_OPENVINO = {"fp32": ("openvino",), "fp16": ("openvino",), "int8": ("openvino", "nncf")}
 
 
-def export(model, path: str | os.PathLike, format: str | None = None) -> Path:
+@dataclass(frozen=True)
+class Options:
+    """How the numbers are stored.
+
+    precision:  "fp32", "fp16", "int8" or "dynamic".
+    images:     (n, h, w, c) in [0, 255]: what int8 measures the ranges of the activations on.
+    integer_io: LiteRT int8 takes and gives uint8 instead of float32.
+    """
+
+    precision: str = "fp32"
+    images: np.ndarray | None = None
+    integer_io: bool = False
+
+
+def export(
+    model,
+    path: str | os.PathLike,
+    format: str | None = None,
+    *,
+    precision: str = "fp32",
+    images=None,
+    integer_io: bool = False,
+) -> Path:
     """Write `model` to `path` and return the path; a file that was there stays until the new one is complete and checked.
 
-    format: "keras", "onnx", "litert" or "saved_model"; default: by the suffix (.keras, .onnx, .tflite or .litert, none).
+    format:     "keras", "onnx", "litert", "saved_model" or "openvino"; default: by the suffix (.keras, .onnx, .tflite or .litert, none,
+                .xml).
+    precision:  "fp32"; "fp16": weights in half precision (ONNX: activations too); "int8": weights and activations, with float images in
+                and float outputs out. "dynamic" (LiteRT): int8 weights, activations quantised on the fly; no images needed, but measured
+                four times slower than fp32 on MobileNetV2, so nothing chooses it by itself.
+    images:     for int8, about a hundred images (n, h, w, c) in [0, 255] like those that the model will see.
+    integer_io: for LiteRT int8, uint8 in and uint8 out, for devices without floats.
 
-    Raises ValueError for an unknown format, a backend that cannot write it, or an invalid result; ImportError naming the
-    missing package.
+    Raises ValueError for an unknown format or precision, int8 without images, or an invalid result; ImportError naming the missing package.
     """
     path = Path(path)
     format = format_of(path) if format is None else format
-    if format not in FORMATS:
-        raise ValueError(f"there is no export format {format!r}; there are {', '.join(FORMATS)}")
-    _require_tools(format)
-    if format == "saved_model":
-        return _folder(model, path)
+    options = _checked(model, format, Options(precision, images, integer_io))
+    import keras
+
+    able = _BACKENDS.get(format, (keras.backend.backend(),))
+    if keras.backend.backend() not in able:
+        from zoo.export import elsewhere
+
+        _require(format, "tensorflow", precision)
+        return elsewhere.export(model, path, format, options)
+    _require(format, keras.backend.backend(), precision)
+    if precision != "fp32" or format != "keras":
+        from zoo.export.policy import in_float32
+
+        model = in_float32(model)
+    if format in _SEVERAL_FILES:
+        return importlib.import_module(_WRITERS[format]).write(model, path, options)
     with atomic.replacing(path) as part:
-        _WRITERS[format](model, part)
+        if format == "keras":
+            model.save(part)
+        else:
+            importlib.import_module(_WRITERS[format]).write(model, part, options)
     return path
 
 
@@ -67,109 +123,56 @@ def format_of(path: str | os.PathLike) -> str:
     return _SUFFIXES[suffix]
 
 
-def _require_tools(format: str) -> None:
-    import importlib.util
+def missing(format: str, backend: str = "tensorflow", precision: str = "fp32") -> list[str]:
+    """The packages that writing this needs and that are not installed."""
+    return [name for name in _needs(format, backend, precision) if importlib.util.find_spec(name) is None]
 
-    import keras
 
-    backend = keras.backend.backend()
-    able = _BACKENDS.get(format)
-    if able is not None and backend not in able:
-        raise ValueError(
-            f"{format} cannot be written on the {backend} backend, only on {' or '.join(able)}; write .keras here, then load and export it "
-            f"in a process with KERAS_BACKEND={able[0]}"
-        )
-    missing = [name for name in _NEEDS.get((format, backend), ()) if importlib.util.find_spec(name) is None]
-    if missing:
+def _needs(format: str, backend: str, precision: str) -> tuple[str, ...]:
+    if format == "onnx":
+        return ("onnx", "tf2onnx" if backend == "tensorflow" else "onnxscript", *_ONNX[precision])
+    if format == "openvino":
+        return ("tensorflow", *_OPENVINO[precision])
+    return () if format == "keras" else ("tensorflow",)
+
+
+def _require(format: str, backend: str, precision: str) -> None:
+    if names := missing(format, backend, precision):
         raise ImportError(
-            f"{format} on the {backend} backend needs {' and '.join(missing)}; install it with: pip install {' '.join(missing)}"
+            f"{format} in {precision} on the {backend} backend needs {' and '.join(names)}; install it with: pip install {' '.join(names)}"
         )
 
 
-def _keras(model, part: Path) -> None:
-    model.save(part)
+def _checked(model, format: str, options: Options) -> Options:
+    """The same options with the images as an array; raises ValueError for what does not go together."""
+    if format not in FORMATS:
+        raise ValueError(f"there is no export format {format!r}; there are {', '.join(FORMATS)}")
+    precision, images = options.precision, options.images
+    if precision not in PRECISIONS[format]:
+        where = ", ".join(name for name, known in PRECISIONS.items() if precision in known)
+        cure = f"{precision} is written as {where}" if where else f"precisions are {', '.join(PRECISIONS['litert'])}"
+        raise ValueError(f"{format} is written in {', '.join(PRECISIONS[format])}, not in {precision!r}; {cure}")
+    if options.integer_io and (format, precision) != ("litert", "int8"):
+        raise ValueError(f"integer_io goes with LiteRT in int8, not with {format} in {precision}; leave it out")
+    if precision != "int8":
+        return Options(precision, None, options.integer_io)
+    if images is None or not len(images):
+        raise ValueError(
+            "int8 needs images to measure the ranges of the activations on: give about a hundred, (n, h, w, c) in [0, 255], like those "
+            "that the model will see (images=, or --data FOLDER on the command line)"
+        )
+    if len(model.inputs) != 1:
+        raise ValueError(f"int8 is written for models with one input, {model.name} has {len(model.inputs)}; use fp32 or fp16")
+    images = np.asarray(images, "float32")
+    wanted = tuple(model.inputs[0].shape)
+    if images.ndim != len(wanted) or any(side not in (None, got) for side, got in zip(wanted[1:], images.shape[1:], strict=True)):
+        raise ValueError(f"{model.name} takes images of shape {wanted}, got {images.shape}; resize them first")
+    return Options(precision, images, options.integer_io)
 
 
-def _onnx(model, part: Path) -> None:
-    import keras
-
-    from zoo.export.check_onnx import require_valid
-
-    with quiet("tf2onnx"):
-        if keras.backend.backend() == "tensorflow":
-            _onnx_by_tensorflow(model, part)
-        else:
-            model.export(part, format="onnx", verbose=False, input_signature=_signature(model))
-    require_valid(part, model)
-
-
-def _onnx_by_tensorflow(model, part: Path) -> None:
-    """Not by `model.export`: there the constants of the normalising layer become inputs that the caller would have to give."""
-    import tensorflow as tf
-    import tf2onnx
-
-    call = tf.function(lambda *images: model(images[0] if len(images) == 1 else list(images), training=False), autograph=False)
-    tf2onnx.convert.from_function(call, _signature(model, tf.TensorSpec), output_path=str(part))
-
-
-def _signature(model, spec=None) -> list:
+def signature(model, spec=None) -> list:
     """Shape, type and name of every input, batch size open."""
     import keras
 
     spec = spec or keras.layers.InputSpec
     return [spec(shape=image.shape, dtype=image.dtype, name=image.name) for image in model.inputs]
-
-
-def _litert(model, part: Path) -> None:
-    with quiet("tensorflow", "absl"):
-        model.export(part.with_suffix(".tflite"), format="litert", verbose=False)
-    if part.suffix != ".tflite":
-        os.replace(part.with_suffix(".tflite"), part)
-
-
-_WRITERS = {"keras": _keras, "onnx": _onnx, "litert": _litert}
-
-
-def _folder(model, path: Path) -> Path:
-    """Write beside the goal, then swap the folders; an old one is removed only when the new one stands."""
-    if path.exists() and not (path / "saved_model.pb").is_file():
-        raise ValueError(f"{path} exists and is no SavedModel; it was left alone, give another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}-", dir=path.parent) as room:
-        with quiet("tensorflow", "absl"):
-            model.export(Path(room, "new"), format="tf_saved_model", verbose=False)
-        if path.exists():
-            os.replace(path, Path(room, "old"))
-        try:
-            os.replace(Path(room, "new"), path)
-        except OSError:
-            if Path(room, "old").exists():
-                os.replace(Path(room, "old"), path)
-            raise
-    return path
-
-
-@contextlib.contextmanager
-def quiet(*loggers: str) -> Iterator[None]:
-    """Hold back what a converter logs and what its C++ side prints; if it fails, everything is shown."""
-    levels = {logger: logging.getLogger(logger).level for logger in loggers}
-    with tempfile.TemporaryFile() as held, warnings.catch_warnings():
-        sys.stderr.flush()
-        before = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        for logger in loggers:
-            logging.getLogger(logger).setLevel(logging.CRITICAL)
-        failed = True
-        try:
-            yield
-            failed = False
-        finally:
-            sys.stderr.flush()
-            os.dup2(before, 2)
-            os.close(before)
-            for logger, level in levels.items():
-                logging.getLogger(logger).setLevel(level)
-            if failed:
-                held.seek(0)
-                with os.fdopen(os.dup(2), "wb") as screen:
-                    shutil.copyfileobj(held, screen)

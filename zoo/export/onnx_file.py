@@ -1,0 +1,82 @@
+"""ONNX: by tf2onnx or torch in float32, from there to float16 and int8 with the tools that onnxruntime ships."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from zoo.export.check_onnx import require_valid
+from zoo.export.quiet import quiet
+from zoo.export.write import signature
+
+
+def write(model, part: Path, options) -> None:
+    """Write float32 and check it; then convert that file where another precision is asked for."""
+    import keras
+
+    with quiet("tf2onnx"):
+        if keras.backend.backend() == "tensorflow":
+            by_tensorflow(model, part)
+        else:
+            model.export(part, format="onnx", verbose=False, input_signature=signature(model))
+    require_valid(part, model)
+    if options.precision != "fp32":
+        with quiet("root"):
+            _to_half(part) if options.precision == "fp16" else _to_int8(part, options.images)
+        require_valid(part, model)
+
+
+def by_tensorflow(model, part: Path) -> None:
+    """Not by `model.export`: there the constants of the normalising layer become inputs that the caller would have to give."""
+    import tensorflow as tf
+    import tf2onnx
+
+    call = tf.function(lambda *images: model(images[0] if len(images) == 1 else list(images), training=False), autograph=False)
+    tf2onnx.convert.from_function(call, signature(model, tf.TensorSpec), output_path=str(part))
+
+
+def _to_half(path: Path) -> None:
+    """Weights and activations in float16, input and output in float32. For GPUs and for size: on most CPUs it is no faster."""
+    import onnx
+
+    paths = list(sys.path)
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    sys.path[:] = paths  # importing it appends the package's own folder, whose files have names such as benchmark.py
+
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+
+
+def _to_int8(path: Path, images) -> None:
+    """Every quantised operator between a quantising and a dequantising one ("QDQ"), which most runtimes understand.
+
+    Weights per output channel, activations per tensor by their smallest and largest value over the images; both signed, which is
+    onnxruntime's own first choice on CPUs. What has no int8 kernel stays float.
+    """
+    import onnxruntime
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    name = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()[0].name
+
+    class Images(CalibrationDataReader):
+        def __init__(self):
+            self.left = iter(images)
+
+        def get_next(self):
+            image = next(self.left, None)
+            return None if image is None else {name: image[None]}
+
+    with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}-", dir=path.parent) as room:
+        ready = Path(room, "ready.onnx")
+        quant_pre_process(str(path), str(ready), skip_symbolic_shape=True)  # folds batch normalisation, names every shape
+        quantize_static(
+            str(ready),
+            str(path),
+            Images(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+        )
