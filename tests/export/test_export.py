@@ -13,6 +13,7 @@ from zoo.export.check_onnx import require_valid
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
 SUFFIXES = [".keras", ".onnx", ".tflite", ""]
+WITH_OPENVINO = [*SUFFIXES, pytest.param(".xml", id="openvino")]
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="written from the TensorFlow backend")
 
@@ -23,12 +24,14 @@ def model():
 
 
 @tensorflow_only
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", WITH_OPENVINO)
 def test_the_file_agrees_and_takes_other_batch_sizes(tmp_path, model, suffix):
+    if suffix == ".xml":
+        pytest.importorskip("openvino")
     path = export(model, tmp_path / f"out{suffix}")
     assert agreement(model, path, IMAGES) < 1e-5
     assert agreement(model, path, IMAGES[:1]) < 1e-5
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, path.with_suffix(".bin").name if suffix == ".xml" else path.name}
 
 
 @tensorflow_only
@@ -40,8 +43,10 @@ def test_other_weights_do_not_agree(tmp_path, model, suffix):
 
 
 @tensorflow_only
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", WITH_OPENVINO)
 def test_a_pyramid_keeps_its_levels(tmp_path, suffix):
+    if suffix == ".xml":
+        pytest.importorskip("openvino")
     backbone = registry.build_backbone("small_cnn_micro", input_shape=(32, 32, 3))
     assert agreement(backbone, export(backbone, tmp_path / f"out{suffix}"), IMAGES) < 1e-4
 
@@ -98,7 +103,7 @@ def test_a_failed_export_keeps_the_old_file(tmp_path, model, suffix, monkeypatch
 
     monkeypatch.setattr(type(broken), "export", fail)
     monkeypatch.setattr(type(broken), "save", fail)
-    monkeypatch.setattr("zoo.export.write._onnx_by_tensorflow", fail)
+    monkeypatch.setattr("zoo.export.onnx_file.by_tensorflow", fail)
     with pytest.raises(RuntimeError, match="simulated"):
         export(broken, path)
     monkeypatch.undo()
@@ -145,11 +150,36 @@ def test_a_missing_tool_is_named(model, tmp_path, monkeypatch):
         export(model, tmp_path / "a.onnx")
 
 
-@pytest.mark.parametrize(("backend", "suffix"), [("jax", ".onnx"), ("jax", ".tflite"), ("torch", ".tflite"), ("torch", "")])
-def test_a_backend_that_cannot_says_how_to(model, tmp_path, monkeypatch, backend, suffix):
-    monkeypatch.setattr("keras.backend.backend", lambda: backend)
-    with pytest.raises(ValueError, match="cannot be written on the .* backend.*KERAS_BACKEND=tensorflow"):
-        export(model, tmp_path / f"out{suffix}")
+@tensorflow_only
+def test_another_backend_goes_through_a_process_with_tensorflow(model, tmp_path, monkeypatch):
+    """The real backends take this way in `test_precision`; here only the name of the backend is another."""
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    path = export(model, tmp_path / "a.tflite")
+    monkeypatch.undo()
+    assert agreement(model, path, IMAGES) < 1e-5
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tflite"]
+
+
+@tensorflow_only
+def test_what_that_process_says_is_passed_on(tmp_path, monkeypatch):
+    class Unknown(layers.Layer):
+        def call(self, x):
+            return x
+
+    image = keras.Input((4, 4, 3))
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(ValueError, match="could not be written as litert by a process with KERAS_BACKEND=tensorflow: .*Unknown"):
+        export(keras.Model(image, Unknown()(image)), tmp_path / "a.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_backend_without_tensorflow_says_what_is_missing(model, tmp_path, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install tensorflow openvino"):
+        export(model, tmp_path / "a.xml")
 
 
 @pytest.mark.backend

@@ -37,7 +37,9 @@ def fold(model: keras.Model) -> tuple[keras.Model, int]:
     layers, an output with other readers, models inside the model. The copy computes what `model` computes with training=False; it is
     not for training. Raises ValueError for a model that is not functional.
     """
-    if not isinstance(model, keras.Model) or not hasattr(model, "operations") or not hasattr(model, "_nodes"):
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
+    if not hasattr(model, "_nodes_by_depth"):
         raise ValueError(f"folding reads the graph of a functional keras.Model, got {type(model).__name__}; build it from keras.Input")
     pairs = _pairs(model)
     before = {norm.name: linear for norm, linear in pairs}
@@ -52,8 +54,6 @@ def fold(model: keras.Model) -> tuple[keras.Model, int]:
     def call(layer, *arguments, **named):
         return arguments[0] if layer.name in before else layer(*arguments, **named)
 
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in copy.layers:
         if layer.name not in folded:
@@ -68,7 +68,8 @@ def _pairs(model) -> list[tuple]:
     calls: dict[int, int] = {}
     readers: dict[int, list] = {}
     maker: dict[int, object] = {}
-    for node in model._nodes:
+    nodes = [node for level in model._nodes_by_depth.values() for node in level]  # of this model, not of others with the same layers
+    for node in nodes:
         calls[id(node.operation)] = calls.get(id(node.operation), 0) + 1
         for tensor in node.input_tensors:
             readers.setdefault(id(tensor), []).append(node.operation)
@@ -76,7 +77,7 @@ def _pairs(model) -> list[tuple]:
             maker.update((id(tensor), node.operation) for tensor in node.output_tensors)
     outputs = {id(tensor) for tensor in model.outputs}
     found = []
-    for node in model._nodes:
+    for node in nodes:
         norm = node.operation
         if type(norm) is not layers.BatchNormalization or calls[id(norm)] != 1:
             continue
