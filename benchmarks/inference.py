@@ -153,11 +153,11 @@ def serve(calls: dict) -> int:
     return 0
 
 
-def _timed(call, seconds: float) -> dict:
+def _timed(call, argument, seconds: float) -> dict:
     """Seconds of one call: the mean of as many as fit."""
     count, start = 0, time.perf_counter()
     while not count or time.perf_counter() - start < seconds:
-        call()
+        call(argument)
         count += 1
     return {"seconds": (time.perf_counter() - start) / count}
 
@@ -172,7 +172,7 @@ def _file_calls(path: str, size: int, as_default: bool) -> dict:
     from zoo.export.runtimes import load
 
     run = load(path, threads=_threads(), as_default=as_default)
-    return {"run": lambda batch, seconds: _timed(lambda images=_batch(batch, size): run(images), seconds)}
+    return {"run": lambda batch, seconds: _timed(run, _batch(batch, size), seconds)}
 
 
 def _keras_calls(row: str) -> dict:
@@ -196,10 +196,10 @@ def _keras_calls(row: str) -> dict:
 
     def peak():
         product(square, square)
-        return {"operations": 2 * SIDE**3 / _timed(lambda: product(square, square).numpy(), 0.2)["seconds"]}
+        return {"operations": 2 * SIDE**3 / _timed(lambda matrix: product(matrix, matrix).numpy(), square, 0.2)["seconds"]}
 
     def timed(call):
-        return lambda batch, seconds: _timed(lambda images=_batch(batch, size): call(images), seconds)
+        return lambda batch, seconds: _timed(call, _batch(batch, size), seconds)
 
     return {
         "facts": lambda: {"multiply_adds": multiply_adds(model), "size": size, "parameters": model.count_params()},
@@ -251,8 +251,8 @@ def page(measured: list[dict], options) -> str:
             "",
             f"## `{network['row']}`",
             "",
-            f"{network['size']} pixels, {network['multiply_adds'] / 1e9:.2f} G multiply-adds, {network['parameters'] / 1e6:.1f} M parameters; "
-            f"peak {network['peak'] / 1e9:.0f} GFLOP/s.",
+            f"{network['size']} pixels, {network['multiply_adds'] / 1e9:.2f} G multiply-adds, {network['parameters'] / 1e6:.1f} M "
+            f"parameters; peak {network['peak'] / 1e9:.0f} GFLOP/s.",
             "",
             f"| way | {head} |",
             "|---|" + "---:|---:|" * len(network["images_per_second"]),
