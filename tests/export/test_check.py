@@ -111,6 +111,18 @@ def test_a_file_that_does_not_agree_is_set_aside(run_folder, tmp_path, suffix, m
     assert (tmp_path / f"net{suffix}.failed").exists()
 
 
+@tensorflow_only
+def test_one_format_that_fails_does_not_stop_the_others(run_folder, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr("zoo.export.litert_file.write", refuse)
+    arguments = ["export", str(run_folder), "-o", str(tmp_path), "--data", str(run_folder / "pictures"), "--images", "4", "--repeats", "0"]
+    assert main([*arguments, "-f", "litert", "-f", "keras"]) == 1
+    assert "model.tflite could not be written: no such operator" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "check.md", "check.json"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

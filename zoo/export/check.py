@@ -128,7 +128,7 @@ def check_files(
     threads = threads or _available()
     wanted = outputs(model, images)
     calls: list[Callable] = [model.predict_on_batch]
-    rows = [_row("the model", "keras", model.compute_dtype, _engine(), wanted, wanted, None)]
+    rows = [dataclasses.replace(_row("the model", "keras", model.compute_dtype, _engine(), wanted, wanted, None), judged=False)]
     for path, precision in files.items():
         ways = (False, True) if format_of(path) == "openvino" and precision == "fp32" else (False,)
         for as_default in ways:

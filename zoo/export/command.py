@@ -14,7 +14,10 @@ _SEED = 0
 
 
 def run(options) -> int:
-    """Write, check, and print the table; the exit status is 1 when a file does not agree, and that file is renamed to NAME.failed."""
+    """Write, check, and print the table; the exit status is 1 when a file could not be written or does not agree.
+
+    A file that does not agree is renamed to NAME.failed.
+    """
     wanted = _wanted(options)
     if options.images < 1:
         raise ValueError(f"--images must be at least 1, got {options.images}")
@@ -32,18 +35,26 @@ def run(options) -> int:
 
         model, count = fold(model)
         print(f"{count} batch normalisations folded")
-    files = {}
+    files, unwritten = {}, 0
     for format, precision in wanted:
         path = _place(options, wanted, home, stem, format, precision)
         images = calibration if precision == "int8" else None
         integers = options.uint8 and (format, precision) == ("litert", "int8")
         print(f"{path} ...", flush=True)
-        write.export(model, path, format, precision=precision, images=images, integer_io=integers)
-        files[path] = precision
+        try:
+            write.export(model, path, format, precision=precision, images=images, integer_io=integers)
+            files[path] = precision
+        except Exception as error:  # a converter may raise anything; the other files are still wanted
+            if len(wanted) == 1:
+                raise
+            unwritten += 1
+            print(f"{path} could not be written: {str(error).strip() or type(error).__name__}")
+    if not files:
+        raise ValueError("no file could be written; the lines above tell why")
     report = check.check_files(
         predictor.model, files, judged, threads=options.threads, repeats=options.repeats, agreement=options.agreement
     )
-    return _tell(report, list(files))
+    return max(_tell(report, list(files)), int(unwritten > 0))
 
 
 def _wanted(options) -> list[tuple[str, str]]:
@@ -63,7 +74,7 @@ def _wanted(options) -> list[tuple[str, str]]:
             if precision not in write.PRECISIONS[format]:
                 if not every:
                     raise ValueError(f"{format} is written in {', '.join(write.PRECISIONS[format])}, not in {precision}")
-            elif every and (lacking := write.missing(format, precision=precision)):
+            elif every and (lacking := write.missing(format, precision)):
                 print(f"{format} in {precision} is left out: it needs {' and '.join(lacking)} (pip install {' '.join(lacking)})")
             else:
                 found.append((format, precision))

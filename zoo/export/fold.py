@@ -56,7 +56,7 @@ def fold(model: keras.Model) -> tuple[keras.Model, int]:
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in copy.layers:
-        if layer.name not in folded:
+        if layer.weights and layer.name not in folded:
             layer.set_weights(model.get_layer(layer.name).get_weights())
     for norm, linear in pairs:
         copy.get_layer(linear.name).set_weights(_merged(norm, linear))

@@ -91,15 +91,13 @@ def export(
     path = Path(path)
     format = format_of(path) if format is None else format
     options = _checked(model, format, Options(precision, images, integer_io))
-    import keras
-
-    able = _BACKENDS.get(format, (keras.backend.backend(),))
-    if keras.backend.backend() not in able:
+    if names := missing(format, precision):
+        pip = f"install it with: pip install {' '.join(names)}"
+        raise ImportError(f"{format} in {precision} on the {_writer(format)} backend needs {' and '.join(names)}; {pip}")
+    if _writer(format) != _backend():
         from zoo.export import elsewhere
 
-        _require(format, "tensorflow", precision)
         return elsewhere.export(model, path, format, options)
-    _require(format, keras.backend.backend(), precision)
     if precision != "fp32" or format != "keras":
         from zoo.export.policy import in_float32
 
@@ -123,24 +121,25 @@ def format_of(path: str | os.PathLike) -> str:
     return _SUFFIXES[suffix]
 
 
-def missing(format: str, backend: str = "tensorflow", precision: str = "fp32") -> list[str]:
-    """The packages that writing this needs and that are not installed."""
-    return [name for name in _needs(format, backend, precision) if importlib.util.find_spec(name) is None]
-
-
-def _needs(format: str, backend: str, precision: str) -> tuple[str, ...]:
+def missing(format: str, precision: str = "fp32") -> list[str]:
+    """The packages that writing this needs here and that are not installed."""
+    needs: tuple[str, ...] = () if format == "keras" else ("tensorflow",)
     if format == "onnx":
-        return ("onnx", "tf2onnx" if backend == "tensorflow" else "onnxscript", *_ONNX[precision])
-    if format == "openvino":
-        return ("tensorflow", *_OPENVINO[precision])
-    return () if format == "keras" else ("tensorflow",)
+        needs = ("onnx", "tf2onnx" if _writer(format) == "tensorflow" else "onnxscript", *_ONNX[precision])
+    elif format == "openvino":
+        needs = ("tensorflow", *_OPENVINO[precision])
+    return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
-def _require(format: str, backend: str, precision: str) -> None:
-    if names := missing(format, backend, precision):
-        raise ImportError(
-            f"{format} in {precision} on the {backend} backend needs {' and '.join(names)}; install it with: pip install {' '.join(names)}"
-        )
+def _writer(format: str) -> str:
+    """The backend that writes it: this process' own where it can, else TensorFlow in another process."""
+    return _backend() if _backend() in _BACKENDS.get(format, (_backend(),)) else "tensorflow"
+
+
+def _backend() -> str:
+    import keras
+
+    return keras.backend.backend()
 
 
 def _checked(model, format: str, options: Options) -> Options:
