@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -39,13 +38,27 @@ def by_tensorflow(model, part: Path) -> None:
 def _to_half(path: Path) -> None:
     """Weights and activations in float16, input and output in float32. For GPUs and for size: on most CPUs it is no faster."""
     import onnx
-
-    paths = list(sys.path)
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    sys.path[:] = paths  # importing it appends the package's own folder, whose files have names such as benchmark.py
+    file = convert_float_to_float16(onnx.load(path), keep_io_types=True)
+    _sort(file.graph)
+    onnx.save(file, path)
 
-    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+
+def _sort(graph) -> None:
+    """Every node behind those whose outputs it reads, as ONNX demands: the converter appends its casts at the end."""
+    waiting, ready, order = list(graph.node), {"", *(value.name for value in (*graph.input, *graph.initializer))}, []
+    while waiting:
+        able = [node for node in waiting if ready.issuperset(node.input)]
+        if not able:  # an invalid graph is found and named by the check
+            return
+        order += able
+        ready.update(name for node in able for name in node.output)
+        placed = {id(node) for node in able}
+        waiting = [node for node in waiting if id(node) not in placed]
+    nodes = [type(node).FromString(node.SerializeToString()) for node in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _to_int8(path: Path, images) -> None:

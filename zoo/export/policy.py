@@ -10,8 +10,8 @@ def in_float32(model: keras.Model) -> keras.Model:
 
     Mixed precision keeps its weights in float32, so nothing is lost; the copy rounds less than the training did.
     """
-    half = ("float16", "bfloat16")
-    if not any(getattr(layer, "compute_dtype", "float32") in half for layer in model._flatten_layers()):
+    computing = (layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer | keras.Model))
+    if not any(layer.compute_dtype in ("float16", "bfloat16") for layer in computing):
         return model
     copy = type(model).from_config(_plain(model.get_config()))
     copy.set_weights(model.get_weights())
