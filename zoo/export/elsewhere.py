@@ -6,6 +6,8 @@ by `export` below; `python -m zoo.export.elsewhere FOLDER` is its other side.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import subprocess
@@ -22,8 +24,9 @@ def export(model, path: Path, format: str, options) -> Path:
         model.save(Path(room, "model.keras"))
         if options.images is not None:
             np.save(Path(room, "images.npy"), options.images)
+        modules = sorted({type(layer).__module__ for layer in model._flatten_layers()})
         asked = {"path": str(path.absolute()), "format": format, "precision": options.precision, "integer_io": options.integer_io}
-        Path(room, "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+        Path(room, "asked.json").write_text(json.dumps({"modules": modules, "export": asked}), encoding="utf-8")
         root = str(Path(__file__).resolve().parents[2])
         found = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": found}
@@ -40,14 +43,15 @@ def main(folder: str) -> int:
     """Write what `export` left in `folder`."""
     import keras
 
-    from zoo import registry
     from zoo.export.write import export as write
 
-    registry.rows()  # imports every family, so that Keras knows their layers when it reads the file
     asked = json.loads(Path(folder, "asked.json").read_text(encoding="utf-8"))
+    for module in asked["modules"]:  # Keras knows a layer when the file that registers it was imported
+        with contextlib.suppress(ImportError):  # __main__, or a test: Keras then names the class that it does not know
+            importlib.import_module(module)
     images = np.load(Path(folder, "images.npy")) if Path(folder, "images.npy").exists() else None
     model = keras.saving.load_model(Path(folder, "model.keras"), compile=False)
-    write(model, images=images, **asked)
+    write(model, images=images, **asked["export"])
     return 0
 
 
