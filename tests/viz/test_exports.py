@@ -12,9 +12,12 @@ def test_every_file_is_drawn_in_every_panel_with_its_agreement():
     figure = viz.exports(["onnx int8", "litert fp32"], [1.0, 4.0], times, [0.97, None], [True, False])
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["batch 1", "batch 32"]
     for ax, column in zip(figure.axes, times.values(), strict=True):
-        assert [text.get_text() for text in ax.texts] == ["onnx int8 97.0%", "litert fp32"]
+        assert [line.get_label() for line in ax.lines] == ["onnx int8, 97.0% does not agree", "litert fp32"]
         assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines] == list(zip([1.0, 4.0], column, strict=True))
         assert [line.get_marker() for line in ax.lines][0] == "X"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["onnx int8, 97.0% does not agree", "litert fp32"]
+    for ax in figure.axes:
         assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
 
 
