@@ -161,6 +161,7 @@ def test_another_backend_goes_through_a_process_with_tensorflow(model, tmp_path,
 
 
 @tensorflow_only
+@pytest.mark.slow
 def test_what_that_process_says_is_passed_on(tmp_path, monkeypatch):
     class Unknown(layers.Layer):
         def call(self, x):

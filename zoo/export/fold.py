@@ -38,7 +38,7 @@ def fold(model: keras.Model) -> tuple[keras.Model, int]:
     not for training. Raises ValueError for a model that is not functional.
     """
     if isinstance(model, keras.Sequential) and model.built:
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not hasattr(model, "_nodes_by_depth"):
         raise ValueError(f"folding reads the graph of a functional keras.Model, got {type(model).__name__}; build it from keras.Input")
     pairs = _pairs(model)

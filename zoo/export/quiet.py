@@ -30,9 +30,9 @@ def quiet(*loggers: str) -> Iterator[None]:
             failed = False
         finally:
             _flush()
-            for number, screen in before.items():
-                os.dup2(screen, number)
-                os.close(screen)
+            for number, copy in before.items():
+                os.dup2(copy, number)
+                os.close(copy)
             for logger, level in levels.items():
                 logging.getLogger(logger).setLevel(level)
             if failed:
