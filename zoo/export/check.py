@@ -134,8 +134,8 @@ def check_files(
         for as_default in ways:
             run = load(path, threads=threads, as_default=as_default)
             row = _row(Path(path).name, format_of(path), precision, name_of(path), wanted, _answers(run, images), agreement, as_default)
-            sizes = dict(zip(("bytes", "gzipped"), sizes_of(path), strict=True))
-            rows.append(dataclasses.replace(row, **({} if as_default else sizes)))
+            size, gzipped = sizes_of(path)
+            rows.append(row if as_default else dataclasses.replace(row, bytes=size, gzipped=gzipped))
             calls.append(run)
     times = _times(calls, images, batches, repeats)
     rows = [dataclasses.replace(row, milliseconds=taken) for row, taken in zip(rows, times, strict=True)]
