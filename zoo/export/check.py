@@ -104,7 +104,7 @@ class Report:
 
 def check_files(
     model,
-    files: Mapping[str | os.PathLike, str],
+    files: Mapping[Path, str] | Mapping[str, str],
     images,
     *,
     threads: int | None = None,

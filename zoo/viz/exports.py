@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import ticker
@@ -13,7 +13,7 @@ from zoo.viz import style
 _MARKERS = "os^"
 
 
-def exports(names: Sequence[object], sizes, times: dict[str, Sequence[float]], agreement, failed: Sequence[bool]) -> Figure:
+def exports(names: Sequence[object], sizes, times: Mapping[str, Sequence[float]], agreement, failed: Sequence[bool]) -> Figure:
     """One panel per column of `times`: every file at (megabytes, milliseconds), both logarithmic; the legend tells its agreement.
 
     sizes:     (n,) megabytes, positive. times: {label: (n,) milliseconds, positive}.
