@@ -80,6 +80,8 @@ def compare(row: str, options) -> dict:
     with tempfile.TemporaryDirectory(prefix="zoo-inference-") as room:
         keras = _start("keras", row, 0)
         facts = _ask(keras, {"do": "facts"})
+        if "problem" in facts:
+            raise RuntimeError(f"{row} cannot be built: {facts['problem']}")
         workers, problems = {path: keras for path in options.paths if path in KERAS}, {}
         for path in (path for path in options.paths if path in FILES):
             _, format, precision, as_default = FILES[path]
