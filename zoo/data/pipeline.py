@@ -13,6 +13,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,10 @@ import tensorflow as tf
 from zoo.data.augment import Augment
 from zoo.data.dataset import Examples
 from zoo.data.plan import Plan, budget, cores, plan
+
+if TYPE_CHECKING:
+    from zoo.data.changes import Chain
+    from zoo.data.mixup import Mixed
 
 
 class Pipeline:
@@ -36,6 +41,8 @@ class Pipeline:
               runs are alike, and a batch at the edge of an epoch may come in the neighbouring one.
     device:   None, or TensorFlow's name of the device to which training batches are copied ahead ("GPU:0"). On TensorFlow only: JAX
               copies ahead by itself.
+    repeats:  repeated augmentation (Hoffer et al. 2020, arXiv:1901.09335): each picture comes that many times in a row, changed differently
+              each time. An epoch keeps its length, so it sees one in `repeats` of the pictures, others in each epoch.
 
     What follows from these on this machine is told by `plan()`.
 
@@ -47,10 +54,11 @@ class Pipeline:
         self,
         examples: Examples,
         size,
-        augment: Augment | None = None,
+        augment: Augment | Chain | None = None,
         cache: bool = True,
         how: str = "squash",
         memory: int | None = None,
+        repeats: int = 1,
         deterministic: bool = True,
         device: str | None = None,
     ):
@@ -62,6 +70,9 @@ class Pipeline:
         self.cache = cache
         self.how = how
         self.memory = budget() if memory is None else memory
+        if repeats < 1:
+            raise ValueError(f"repeats must be at least 1, got {repeats!r}")
+        self.repeats = repeats
         self.deterministic = deterministic
         self.device = device
         _leave_accelerators_alone()
@@ -85,13 +96,19 @@ class Pipeline:
         Epoch e is the same whatever `start_epoch` was. Give Keras' `fit` steps_per_epoch=steps(...).
         """
         self.steps(batch_size, drop_remainder)
-        load, augment, labels = self._loader, self.augment, self._labels
+        load, augment, labels, repeats = self._loader, self.augment, self._labels, self.repeats
 
         def epoch_batches(epoch):
             order = _permutation(len(self), seed, epoch)
+            keys = order
+            if repeats > 1:  # copy c of picture i draws as picture i + c * n would
+                copies = tf.range(len(self), dtype=tf.int64) % repeats
+                order = tf.repeat(order[: math.ceil(len(self) / repeats)], repeats)[: len(self)]
+                keys = order + copies * len(self)
             indices = tf.data.Dataset.from_tensor_slices(order)
             if augment is not None:
-                indices = indices.map(lambda index: (index, augment.draws(_key(seed, epoch, index))))
+                indices = tf.data.Dataset.from_tensor_slices((order, keys))
+                indices = indices.map(lambda index, key: (index, augment.draws(_key(seed, epoch, key))))
             return indices.batch(batch_size, drop_remainder=drop_remainder)
 
         def batch(indices, draws=None):
@@ -114,6 +131,12 @@ class Pipeline:
     def plan(self) -> Plan:
         """What is cached, decoded, changed, ordered and prefetched how, and why; print it. Nothing is read for it."""
         return plan(self)
+
+    def changed(self, classes: int, **wishes) -> Pipeline | Mixed:
+        """The same pictures with the changes that a recipe names; see `zoo.data.changes.changed`. The cache is shared."""
+        from zoo.data.changes import changed
+
+        return changed(self, classes, **wishes)
 
     def pixels(self) -> np.ndarray:
         """Every image of the split, decoded and resized: uint8 (n, h, w, 3), in memory or mapped from a temporary file."""

@@ -10,7 +10,6 @@ Running the same lines again after a kill resumes; after the end it only loads t
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import keras
 import numpy as np
 
 from zoo import atomic
+from zoo.losses.soft import accurate
 from zoo.train import checkpoint, startup
 from zoo.train.arrays import Arrays
 from zoo.train.average import ValidateAverage
@@ -67,6 +67,7 @@ def fit(
 
     data:        has `.train` and `.validation`, each with training(batch_size, seed, start_epoch), steps(batch_size) and
                  evaluation(batch_size) as `zoo.data.pipeline.Pipeline`; or ((x, y), (xv, yv)) arrays, images in [0, 255].
+                 A recipe that changes pictures asks `.train` to do it, which arrays cannot.
     run:         a `zoo.run.Run`: `history` (CSV), `checkpoints` (folder) and `model` (.keras) are paths in its folder.
     callbacks:   further Keras callbacks. They start afresh on resume, except those with `state()` (JSON) and `load_state(state)`.
     loss:        instead of the recipe's cross-entropy on logits; then labels are not checked, and `metrics` are yours too.
@@ -91,7 +92,7 @@ def fit(
         if not finished:
             _check(model, train, validation, recipe, loss)
         fused = compile_for(model, recipe, steps, loss, metrics)
-        contract = {**dataclasses.asdict(recipe), **startup.facts(model, steps)}
+        contract = startup.contract(model, recipe, steps)
         keeper = Keeper(recipe, checkpoints, run.history, rows, contract, callbacks)
         keeper.set_model(model)
         if stored is not None:
@@ -108,7 +109,7 @@ def fit(
             if verbose:
                 print(startup.line(model, recipe, steps, fused, len(rows)), flush=True)
             guard = FiniteGuard(guard_every, lambda: f"{checkpoints.lasts()[0]}")
-            batches = train.training(recipe.batch_size, recipe.seed, len(rows))
+            batches = pictures(train, recipe, model).training(recipe.batch_size, recipe.seed, len(rows))
             _train(model, batches, validation, recipe, steps, [ValidateAverage(), guard, *callbacks, keeper], len(rows), verbose)
         return _finish(model, recipe, checkpoints, rows, run)
 
@@ -142,11 +143,45 @@ def compile_for(model: keras.Model, recipe: Recipe, steps: int, loss=None, metri
             f"{wanted}, but the whole training has {updates}: the start would dominate; use a smaller ema", UserWarning, stacklevel=3
         )
     if loss is None:
-        loss, metrics = recipe.loss(), [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        loss, metrics = recipe.loss(), [accuracy(recipe)]
+    if recipe.accumulation > 1:
+        warn_of_batch_statistics(model, recipe)
     optimizer = recipe.optimizer_for(updates, model)
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=recipe.jit, steps_per_execution=fused)
     model.optimizer.build(model.trainable_variables)
     return fused
+
+
+def pictures(train: Any, recipe: Recipe, model: keras.Model) -> Any:
+    """The training data with the recipe's changes of pictures; the very same data when there are none."""
+    asked = recipe.pictures()
+    if not asked:
+        return train
+    if not hasattr(train, "changed"):
+        raise ValueError(
+            f"the recipe changes training pictures ({', '.join(asked)}), which zoo.data.Pipeline does and {type(train).__name__} cannot; "
+            "give Pipelines: zoo.data.Pipeline(zoo.data.Examples(images, labels), size)"
+        )
+    return train.changed(model.output_shape[-1], mix_epochs=recipe.epochs - recipe.mix_off_epochs, **asked)
+
+
+def accuracy(recipe: Recipe) -> keras.metrics.Metric:
+    """Top-1 accuracy; where the recipe mixes, that of the larger share, for only the validation pictures have one class."""
+    if recipe.mixes:
+        return keras.metrics.MeanMetricWrapper(accurate, name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def warn_of_batch_statistics(model: keras.Model, recipe: Recipe) -> None:
+    """Say it where accumulated gradients are not those of one large batch."""
+    norms = [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, keras.layers.BatchNormalization)]
+    if any(norm.trainable for norm in norms):
+        warnings.warn(
+            f"accumulation={recipe.accumulation}: batch normalisation takes its statistics from each {recipe.batch_size} images, not from "
+            f"the {recipe.batch_size * recipe.accumulation} of one update",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def precision_of(model: keras.Model) -> str:
@@ -167,8 +202,21 @@ def _agrees_with(model, recipe: Recipe) -> None:
             f"steps_per_execution={recipe.steps_per_execution} fuses updates into one compiled loop, which Keras has "
             "on TensorFlow and JAX only; on torch say steps_per_execution=1"
         )
+    if recipe.drop_path is not None:
+        _drops(model, recipe.drop_path)
     if recipe.ema is not None and not model.trainable_variables:
         raise ValueError("ema averages trainable weights, but the model has none; set model.trainable = True")
+
+
+def _drops(model, rate: float) -> None:
+    """Stochastic depth is a Dropout whose noise is one number per image. The last block's rate is the row's, or a little below."""
+    layers = [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Dropout)]
+    built = max((layer.rate for layer in layers if layer.noise_shape is not None), default=0.0)
+    if built > rate * (1 + 1e-6) or (rate and not built):
+        raise ValueError(
+            f"the recipe asks for drop_path={rate}, but the model was built with stochastic depth up to {built:g}; "
+            "build it with zoo.classifier(NAME, changes=recipe.changes(NAME)), or say drop_path=None"
+        )
 
 
 def _check(model, train, validation, recipe: Recipe, loss) -> None:
@@ -184,7 +232,8 @@ def _check(model, train, validation, recipe: Recipe, loss) -> None:
 
 
 def _same(contract: dict, before: dict, folder) -> None:
-    """The stored contract went through JSON, which keeps numbers and strings exactly."""
+    """The stored contract went through JSON, and so did ours. A field that a run knows nothing of, because it is older, had its default."""
+    before = {**startup.defaults(), **before}
     changed = [
         f"{name} was {before.get(name)!r}, now {contract.get(name)!r}"
         for name in sorted({*contract, *before})
@@ -223,10 +272,11 @@ def _train(model, batches, validation, recipe, steps, callbacks, done: int, verb
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        smaller = f"batch_size={recipe.batch_size // 2}" if recipe.batch_size > 1 else "smaller images"
+        half = f"batch_size={recipe.batch_size // 2} (and half the learning rate, or accumulation={2 * recipe.accumulation})"
+        tries = [half] if recipe.batch_size > 1 else []
         raise OutOfMemory(
             f"a batch of {recipe.batch_size} images of {model.input_shape[1:]} did not fit into memory. "
-            f"Try {smaller} (and half the learning rate), smaller images, a smaller model or mixed_bfloat16, in a new run folder. "
+            f"Try {', '.join([*tries, 'smaller images', 'a smaller model'])} or mixed_bfloat16, in a new run folder. "
             f"Cause: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         ) from error
 

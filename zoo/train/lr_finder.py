@@ -21,7 +21,7 @@ from keras import ops
 from zoo.gradients import global_generator_kept
 from zoo.train.check import check_batch
 from zoo.train.checkpoint import value_of
-from zoo.train.fit import feeds
+from zoo.train.fit import feeds, pictures
 from zoo.train.guard import first_nonfinite
 from zoo.train.recipe import Recipe
 
@@ -106,6 +106,9 @@ def _sweep(model, train, recipe: Recipe, rates, loss) -> tuple[np.ndarray, bool]
     first = next(batches)
     if loss is None:
         check_batch(model, *first)
+    if recipe.pictures():
+        batches = iter(pictures(train, recipe, model).training(recipe.batch_size, recipe.seed, 0))
+        first = next(batches)
     copy = _copy(model, np.asarray(first[0])[:2])
     plain = recipe.constant()
     copy.compile(optimizer=plain.optimizer_for(1, copy), loss=loss or recipe.loss(), jit_compile=recipe.jit)

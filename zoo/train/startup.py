@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,8 @@ def line(model: keras.Model, recipe: Recipe, steps: int, fused: int, done: int) 
         f"{model.count_params():,} parameters",
         f"{recipe.epochs} epochs of {steps} steps of {recipe.batch_size} images",
     ]
+    if recipe.accumulation > 1:
+        parts.append(f"an update after {recipe.accumulation} steps, {recipe.batch_size * recipe.accumulation} images")
     if fused != recipe.steps_per_execution:
         parts.append(f"steps_per_execution {fused} instead of {recipe.steps_per_execution}: it must divide {steps}")
     if done:
@@ -41,6 +44,16 @@ def facts(model: keras.Model, steps: int) -> dict:
         "steps_per_epoch": steps,
         "weights": f"{len(shapes)} arrays, {model.count_params()} numbers",
     }
+
+
+def contract(model: keras.Model, recipe: Recipe, steps: int) -> dict:
+    """Recipe and facts as a checkpoint keeps them: JSON, which knows lists but no tuples."""
+    return json.loads(json.dumps({**dataclasses.asdict(recipe), **facts(model, steps)}))
+
+
+def defaults() -> dict:
+    """The recipe's defaults in the same form."""
+    return json.loads(json.dumps(dataclasses.asdict(Recipe())))
 
 
 def record(folder: Path, model: keras.Model, recipe: Recipe) -> None:
