@@ -12,7 +12,8 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status. A wrong input prints one line and returns 2."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser(arguments[:1] == ["train"]).parse_args(arguments)
     try:
         return options.run(options) or 0
     except (ValueError, OSError, ImportError, KeyError) as error:
@@ -22,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(training: bool = False) -> argparse.ArgumentParser:
+    """All commands. The options of `zoo train` are the fields of a recipe, whose import loads Keras, so they are there on request."""
     top = argparse.ArgumentParser(prog="zoo", description="A Keras 3 vision model zoo with guided projects. ZOO_DEBUG=1 shows tracebacks.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -89,6 +91,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--every", action="store_true", help="measure also what hardly ever wins: float16 on a CPU, torch.compile")
     command.add_argument("--refresh", action="store_true", help="measure again what this machine has measured before")
     command.add_argument("--out", "-o", type=Path, metavar="FILE", help="write the recipe as JSON")
+
+    command = add("train", train, "train a model on your data by a published recipe; the same command resumes")
+    if training:
+        from zoo.train.command import add_arguments
+
+        add_arguments(command)
 
     command = add("doctor", doctor, "find bad, empty, duplicate and leaking files in an image folder")
     command.add_argument("folder", type=Path)
@@ -248,6 +256,13 @@ def bench(options) -> int:
     if options.out:
         room.write(tuned, options.out)
     return 0
+
+
+def train(options) -> int:
+    """Train, or resume, and leave a run folder."""
+    from zoo.train.command import run
+
+    return run(options)
 
 
 def doctor(options) -> int:

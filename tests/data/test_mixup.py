@@ -60,7 +60,52 @@ def test_without_alpha_and_in_evaluation_nothing_is_blended():
         assert set(np.unique(rows)) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize(("fields", "message"), [({"classes": 1}, "two classes"), ({"classes": 3, "alpha": -1}, "alpha must be")])
+class Squares(Numbers):
+    """As `Numbers`, with images of 12 x 16 equal pixels."""
+
+    def evaluation(self, batch_size):
+        return super().evaluation(batch_size).map(lambda images, labels: (tf.tile(images, [1, 12, 16, 1]), labels))
+
+
+def test_cutmix_shares_the_label_by_area():
+    """Every pixel is a class, so the mean pixel is the expected class of the blended label, whatever was cut by the border."""
+    shares = []
+    for images, rows in Mixed(Squares(), 8, alpha=0.0, cutmix=1.0).training(4, 5).take(40).as_numpy_iterator():
+        np.testing.assert_allclose(images.mean((1, 2, 3)), rows @ np.arange(8), rtol=1e-5)
+        for image, row in zip(images, rows, strict=True):
+            assert set(np.unique(image)) <= set(np.flatnonzero(row).astype("float32"))
+            _assert_one_rectangle(image[..., 0] != np.median(image))
+        shares.append(rows.max())
+    assert min(shares) < 0.7 and max(shares) > 0.95
+
+
+def _assert_one_rectangle(mask):
+    """What differs from the larger part is all of a rectangle."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows):
+        inside = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        outside = ~mask
+        border = np.ones_like(mask)
+        border[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = False
+        assert inside.all() or outside[~border].all() or (mask == border).all()
+
+
+def test_with_both_a_coin_is_tossed_for_every_batch():
+    pasted = []
+    for images, _ in Mixed(Squares(), 8, alpha=0.4, cutmix=1.0).training(4, 5).take(40).as_numpy_iterator():
+        pasted.append(all(float(value).is_integer() for value in np.unique(images)))
+    assert 8 < sum(pasted) < 32, "a fair coin falls outside of this in one of 20,000 runs"
+
+
+def test_mixing_ends_after_its_epochs():
+    mixed = Mixed(Numbers(), 8, 0.4, epochs=2).training(4, 3).take(6).as_numpy_iterator()
+    assert [bool((rows.max(1) < 1).all()) for _, rows in mixed] == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"classes": 1}, "two classes"), ({"classes": 3, "alpha": -1}, "alpha must be"), ({"classes": 3, "cutmix": -1}, "cutmix must be")],
+)
 def test_impossible_wishes_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Mixed(Numbers(), **fields)

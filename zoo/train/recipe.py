@@ -146,9 +146,7 @@ class Recipe:
 
     def constant(self) -> Recipe:
         """The same recipe without schedule, accumulation and ema: its optimiser's rate is a number that can be set, as the finder does."""
-        return dataclasses.replace(
-            self, schedule="constant", warmup=0.0, final_rate=0.0, reference_batch=None, accumulation=1, ema=None
-        )
+        return dataclasses.replace(self, schedule="constant", warmup=0.0, final_rate=0.0, reference_batch=None, accumulation=1, ema=None)
 
     def loss(self) -> keras.losses.Loss:
         """The loss of this recipe, of labels (b,), or rows of probabilities (b, classes) where it mixes, and logits (b, classes)."""
