@@ -29,13 +29,14 @@ def test_a_resumed_epoch_is_the_same_to_the_bit():
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b, d)
     mixed = [bool(((rows > 0).sum(1) > 1).any()) for _, rows in whole]
-    assert any(mixed[:6]) and not any(mixed[6:]), "two epochs mix, the third does not"
+    assert any(mixed[:6])
+    assert not any(mixed[6:]), "two epochs mix, the third does not"
 
 
 def test_repeats_follow_each_other_and_differ():
     pipeline = _pipeline().changed(4, repeats=3)
     numbers = [int(image[0, 0, 0]) for images, _ in _batches(pipeline, count=3) for image in images]
-    assert len(numbers) == 12 and len(set(numbers)) == 4
+    assert (len(numbers), len(set(numbers))) == (12, 4)
     assert numbers == [number for number in dict.fromkeys(numbers) for _ in range(3)]
     changed = _pipeline().changed(4, repeats=3, colour=0.9)
     images = np.concatenate([images for images, _ in _batches(changed, count=3)])
@@ -45,7 +46,8 @@ def test_repeats_follow_each_other_and_differ():
 def test_repeats_that_do_not_divide_keep_the_length_of_the_epoch():
     pipeline = Pipeline(Examples(np.zeros((10, 8, 8, 3), "uint8"), np.arange(10)), 8, repeats=3)
     labels = np.concatenate([labels for _, labels in pipeline.training(5, 1).take(2).as_numpy_iterator()])
-    assert len(labels) == 10 and sorted(np.bincount(labels, minlength=10)) == [0] * 6 + [1, 3, 3, 3]
+    assert len(labels) == 10
+    assert sorted(np.bincount(labels, minlength=10)) == [0] * 6 + [1, 3, 3, 3]
 
 
 def test_nothing_asked_changes_nothing():
@@ -58,7 +60,8 @@ def test_nothing_asked_changes_nothing():
 def test_the_original_pipeline_stays_as_it_was():
     pipeline = _pipeline()
     changed = pipeline.changed(4, flip=True, mixup=0.2)
-    assert isinstance(changed, Mixed) and pipeline.augment is None and pipeline.repeats == 1
+    assert isinstance(changed, Mixed)
+    assert (pipeline.augment, pipeline.repeats) == (None, 1)
 
 
 def test_the_first_part_of_a_chain_draws_as_it_would_alone():

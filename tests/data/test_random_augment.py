@@ -36,9 +36,10 @@ THEIRS = {
 @pytest.mark.parametrize("signed", [STRENGTH, -STRENGTH])
 @pytest.mark.parametrize("name", list(THEIRS))
 def test_tone_and_colour_equal_pil(name, signed):
-    """PIL rounds down after every operation and smooths to whole levels first, so a level or two may differ."""
+    """PIL rounds its result down (less than 1) and, before it moves away from grey or from the smoothed picture, rounds that to whole
+    levels (0.5 times the 0.63 that the factor differs from 1; the smoothed picture is rounded down, and then the sum)."""
     theirs = np.asarray(THEIRS[name](Image.fromarray(PICTURE), signed), np.float32)
-    allowed = 2.0 if name == "sharpness" else 1.01
+    allowed = 2.0 if name == "sharpness" else 1.32
     assert np.abs(_ours(name, signed) - theirs).max() <= allowed
     if name != "identity":
         assert np.abs(theirs - PICTURE).mean() > 1, "the operation must do something for the comparison to mean anything"
@@ -69,7 +70,8 @@ def test_a_batch_is_its_pictures_one_by_one_and_follows_from_the_key():
     images = np.random.default_rng(1).integers(0, 256, (16, 12, 10, 3)).astype("uint8")
     draws = tf.stack([change.draws(tf.constant([5, index], tf.int64)) for index in range(16)])
     whole = change.apply(images, draws).numpy()
-    assert whole.min() >= 0 and whole.max() <= 255
+    assert whole.min() >= 0
+    assert whole.max() <= 255
     for index in range(16):
         one = change.apply(images[index : index + 1], change.draws(tf.constant([5, index], tf.int64))[None]).numpy()[0]
         np.testing.assert_allclose(one, whole[index], atol=1e-3)
