@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import re
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -192,3 +194,12 @@ def test_a_mixed_training_keeps_its_validation_labels(start):
     history = fit(model, data, recipe, start(), verbose=0)
     logits = model.predict_on_batch(data.train.pixels().astype("float32"))
     assert history.rows[0]["val_accuracy"] == pytest.approx(float((logits.argmax(1) == np.arange(12) % 3).mean()), abs=1e-6)
+
+
+def test_the_page_shows_the_table_and_every_trick():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert recipes.table() in page
+    named = set(re.findall(r"`([a-z_]+)`", page))
+    house = {"epochs", "batch_size", "optimizer", "momentum", "nesterov", "learning_rate", "seed", "monitor"}
+    details = {"final_rate", "power", "milestones", "factor", "random_augment_layers"}
+    assert {field.name for field in dataclasses.fields(Recipe)} - house - details <= named
