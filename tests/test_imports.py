@@ -57,6 +57,7 @@ MAY_NAME_A_BACKEND = (
     "zoo/export/",
     "zoo/layers/depthwise.py",
     "zoo/train/distribute.py",
+    "zoo/train/replicas.py",
     "zoo/verify/torch_side.py",
 )
 """zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model. torch's side of a

@@ -90,10 +90,13 @@ class Pipeline:
             )
         return steps
 
-    def training(self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False) -> tf.data.Dataset:
+    def training(
+        self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False, part: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
         """Epochs without end from `start_epoch` on; each is exactly `steps(batch_size, drop_remainder)` batches.
 
         Epoch e is the same whatever `start_epoch` was. Give Keras' `fit` steps_per_epoch=steps(...).
+        part: (i, n) gives the i-th of n pieces of every batch, for process i of n; only those images are decoded.
         """
         self.steps(batch_size, drop_remainder)
         load, augment, labels, repeats = self._loader, self.augment, self._labels, self.repeats
@@ -109,7 +112,7 @@ class Pipeline:
             if augment is not None:
                 indices = tf.data.Dataset.from_tensor_slices((order, keys))
                 indices = indices.map(lambda index, key: (index, augment.draws(_key(seed, epoch, key))))
-            return indices.batch(batch_size, drop_remainder=drop_remainder)
+            return _pieces(indices.batch(batch_size, drop_remainder=drop_remainder), part)
 
         def batch(indices, draws=None):
             images = load(indices)
@@ -120,11 +123,11 @@ class Pipeline:
         dataset = self._run(epochs.flat_map(epoch_batches), batch, self.deterministic)
         return dataset if self.device is None else dataset.apply(tf.data.experimental.prefetch_to_device(self.device))
 
-    def evaluation(self, batch_size: int) -> tf.data.Dataset:
-        """Every image once, in the order of the split, unchanged."""
+    def evaluation(self, batch_size: int, part: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+        """Every image once, in the order of the split, unchanged; with part = (i, n) only the i-th of n pieces of every batch."""
         _check_batch_size(batch_size)
         load, labels = self._loader, self._labels
-        indices = tf.data.Dataset.range(len(self)).batch(batch_size)
+        indices = _pieces(tf.data.Dataset.range(len(self)).batch(batch_size), part)
         dataset = self._run(indices, lambda chosen: (tf.cast(load(chosen), tf.float32), tf.gather(labels, chosen)))
         return dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size)))
 
@@ -197,6 +200,20 @@ class Pipeline:
             return resize(self.examples.image(index), self.size, self.how)
         except ImageError as error:
             raise ImageError(f"{error.reason}; remove the file, or load the data with skip_bad", str(item)) from error
+
+
+def _pieces(batches: tf.data.Dataset, part: tuple[int, int]) -> tf.data.Dataset:
+    """The i-th of n consecutive pieces of every batch, part = (i, n)."""
+    index, count = part
+    if count == 1:
+        return batches
+
+    def piece(*batch):
+        size = tf.shape(tf.nest.flatten(batch)[0])[0]
+        cut = tf.nest.map_structure(lambda each: each[index * size // count : (index + 1) * size // count], batch)
+        return cut if len(cut) > 1 else cut[0]
+
+    return batches.map(piece)
 
 
 def _permutation(count: int, seed: int, epoch):

@@ -18,33 +18,50 @@ class Arrays:
         if not len(self.images):
             raise ValueError("there is nothing to train or validate on: got 0 images")
 
-    def steps(self, batch_size: int) -> int:
-        """Batches of one epoch; the last one may be smaller."""
-        return -(-len(self.images) // batch_size)
+    def __len__(self) -> int:
+        return len(self.images)
 
-    def training(self, batch_size: int, seed: int, start_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Endless batches; epoch e is the permutation drawn from (seed, e), so a resumed run sees what it would have seen."""
+    def steps(self, batch_size: int, drop_remainder: bool = False) -> int:
+        """Batches of one epoch; without `drop_remainder` the last one may be smaller. Raises ValueError when there is none."""
+        steps = len(self) // batch_size if drop_remainder else -(-len(self) // batch_size)
+        if not steps:
+            raise ValueError(f"{len(self)} images do not fill one batch of {batch_size}; choose batch_size <= {len(self)}")
+        return steps
+
+    def training(
+        self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False, part: tuple[int, int] = (0, 1)
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Endless batches; epoch e is the permutation drawn from (seed, e), so a resumed run sees what it would have seen.
+
+        part: (i, n) gives the i-th of n equal pieces of every batch, for process i of n.
+        """
         epoch = start_epoch
         while True:
-            order = np.random.default_rng([seed, epoch]).permutation(len(self.images))
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
+            order = np.random.default_rng([seed, epoch]).permutation(len(self))
+            for start in range(0, self.steps(batch_size, drop_remainder) * batch_size, batch_size):
+                rows = piece(order[start : start + batch_size], part)
                 yield self.images[rows], self.labels[rows]
             epoch += 1
 
-    def evaluation(self, batch_size: int) -> keras.utils.PyDataset:
-        """One pass in order."""
-        return _Slices(self, batch_size)
+    def evaluation(self, batch_size: int, part: tuple[int, int] = (0, 1)) -> keras.utils.PyDataset:
+        """One pass in order. part: (i, n) gives the i-th of n pieces of every batch; those of the last batch may differ in size."""
+        return _Slices(self, batch_size, part)
+
+
+def piece(batch, part: tuple[int, int]):
+    """The i-th of n consecutive pieces of `batch`, part = (i, n): together they are the batch, and their sizes differ by at most 1."""
+    index, count = part
+    return batch[index * len(batch) // count : (index + 1) * len(batch) // count]
 
 
 class _Slices(keras.utils.PyDataset):
-    def __init__(self, arrays: Arrays, batch_size: int):
+    def __init__(self, arrays: Arrays, batch_size: int, part: tuple[int, int]):
         super().__init__()
-        self._arrays, self._batch_size = arrays, batch_size
+        self._arrays, self._batch_size, self._part = arrays, batch_size, part
 
     def __len__(self) -> int:
         return self._arrays.steps(self._batch_size)
 
     def __getitem__(self, index: int):
-        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        return self._arrays.images[part], self._arrays.labels[part]
+        rows = piece(np.arange(len(self._arrays))[index * self._batch_size : (index + 1) * self._batch_size], self._part)
+        return self._arrays.images[rows], self._arrays.labels[rows]

@@ -40,15 +40,18 @@ class DiskFull(OSError):
 
 
 class Checkpoints:
-    """The checkpoint folder of one run."""
+    """The checkpoint folder of one run. Of several processes only one `writes`; the others read what it has written."""
 
-    def __init__(self, folder: Path):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, writes: bool = True):
+        self.folder, self.writes = Path(folder), writes
+        if writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.best = self.folder / "best.safetensors"
 
     def sweep(self, *others: Path) -> None:
         """Remove what a kill inside a save has left: half-written files under temporary names, here and beside `others`."""
+        if not self.writes:
+            return
         for path in (*self.folder.glob(".*.safetensors"), *(part for other in others for part in other.parent.glob(f".{other.name}-*"))):
             path.unlink(missing_ok=True)
 
@@ -59,9 +62,16 @@ class Checkpoints:
 
     def save_last(self, epoch: int, arrays: Mapping[str, np.ndarray], state: dict) -> None:
         """Write the checkpoint after `epoch` epochs; only then forget all but the newest two."""
+        if not self.writes:
+            return
         write(self.folder / f"last-{epoch:05d}.safetensors", arrays, {**state, "epoch": epoch})
         for path in self.lasts()[2:]:
             path.unlink(missing_ok=True)
+
+    def save_best(self, epoch: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the variables of the model after its best epoch."""
+        if self.writes:
+            write(self.best, arrays, {"epoch": epoch})
 
     def load_last(self) -> tuple[dict[str, np.ndarray], dict] | None:
         """The newest sound checkpoint, or None when there is no file. A damaged one is set aside with a warning; all damaged raises."""
@@ -89,7 +99,10 @@ def snapshot(model: keras.Model, optimizer: bool = True) -> dict[str, np.ndarray
 
 def value_of(variable) -> np.ndarray:
     """A copy that no later step can change or donate away. (Keras' Variable itself has no `copy` keyword for numpy.)"""
-    return np.array(ops.convert_to_numpy(variable.value))
+    value = variable.value
+    if hasattr(value, "read_value"):  # a tf.Variable; numpy cannot look into those of tf.distribute
+        value = value.read_value()
+    return np.array(ops.convert_to_numpy(value))
 
 
 def restore(model: keras.Model, arrays: Mapping[str, np.ndarray], optimizer: bool = True) -> None:
@@ -107,19 +120,31 @@ def restore(model: keras.Model, arrays: Mapping[str, np.ndarray], optimizer: boo
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], state: dict) -> None:
-    """Write one checkpoint file atomically. Raises DiskFull when less than three times its size is free."""
+    """Write one checkpoint file atomically. Raises DiskFull when less than three times its size is free, or when writing fails by it."""
     size = sum(array.nbytes for array in arrays.values())
     free = shutil.disk_usage(path.parent).free
     if free < 3 * size:
-        raise DiskFull(
-            errno.ENOSPC,
-            f"a checkpoint of {size / 1e6:.1f} MB wants {3 * size / 1e6:.1f} MB free in {path.parent}, got {free / 1e6:.1f} MB. "
-            "Earlier checkpoints are untouched: free some space and run the same command again to resume",
-        )
+        raise _disk_full(path, f"of {size / 1e6:.1f} MB wants {3 * size / 1e6:.1f} MB free in {path.parent}, got {free / 1e6:.1f} MB")
     text = json.dumps(state, default=lambda number: number.item())  # numpy scalars
     metadata = {"format": _FORMAT, "state": text, "order": json.dumps(list(arrays)), "sha256": digest(arrays, text)}
-    with atomic.replacing(path) as part:
-        save_file({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}, part, metadata)
+    try:
+        with atomic.replacing(path) as part:
+            save_file({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}, part, metadata)
+    except (OSError, SafetensorError) as error:
+        if not _says_disk_full(error):
+            raise
+        raise _disk_full(path, f"could not be written to {path.parent} ({error})") from error
+
+
+def _disk_full(path: Path, what: str) -> DiskFull:
+    cure = "Earlier checkpoints are untouched: free some space and run the same command again to resume"
+    return DiskFull(errno.ENOSPC, f"the checkpoint {path.name} {what}. {cure}")
+
+
+def _says_disk_full(error: Exception) -> bool:
+    """No space, over quota, or over the limit of a file's size. safetensors writes in Rust and gives the number only in its text."""
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return getattr(error, "errno", None) in codes or any(f"os error {code})" in str(error) for code in codes)
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict]:

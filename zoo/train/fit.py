@@ -19,11 +19,11 @@ import numpy as np
 
 from zoo import atomic
 from zoo.losses.soft import accurate
-from zoo.train import checkpoint, startup
+from zoo.train import checkpoint, distribute, lock, startup
 from zoo.train.arrays import Arrays
 from zoo.train.average import ValidateAverage
 from zoo.train.check import check_batch, check_labels
-from zoo.train.guard import FiniteGuard
+from zoo.train.guard import FiniteGuard, fitting_batch, is_out_of_memory
 from zoo.train.keeper import Keeper, best_epoch, repair_history
 from zoo.train.recipe import Recipe
 
@@ -78,13 +78,15 @@ def fit(
     and for a run folder that was started with another recipe, model, data size or backend, naming the difference; NotFinite when
     the weights or the loss become NaN; OutOfMemory and DiskFull with what to do. The last good checkpoint survives all of them.
     """
-    train, validation = feeds(data)
-    with recipe.policy():
+    place = distribute.current()
+    wanted, recipe = recipe, place.adapt(recipe)
+    train, validation = place.share(*feeds(data), recipe)
+    with recipe.policy(), lock.held(run.folder, place.chief):
         _agrees_with(model, recipe)
-        checkpoints = checkpoint.Checkpoints(run.checkpoints)
+        checkpoints = checkpoint.Checkpoints(run.checkpoints, writes=place.chief)
         checkpoints.sweep(run.history, run.model)
         steps = train.steps(recipe.batch_size)
-        stored = checkpoints.load_last()
+        stored = place.in_turn(checkpoints.load_last)
         rows = stored[1]["rows"] if stored else []
         if stored is None:
             keras.utils.set_random_seed(recipe.seed)
@@ -92,7 +94,8 @@ def fit(
         if not finished:
             _check(model, train, validation, recipe, loss)
         fused = compile_for(model, recipe, steps, loss, metrics)
-        contract = startup.contract(model, recipe, steps)
+        place.check(model)
+        contract = startup.contract(model, wanted, steps)
         keeper = Keeper(recipe, checkpoints, run.history, rows, contract, callbacks)
         keeper.set_model(model)
         if stored is not None:
@@ -101,16 +104,19 @@ def fit(
             checkpoint.restore(model, stored[0])
             for callback, state in zip(keeper.others, states, strict=False):
                 callback.load_state(state)
-        repair_history(run.history, rows, stored is not None)
+        if place.chief:
+            repair_history(run.history, rows, stored is not None)
         if stored is None:
             keeper.save()
-        if not finished:
+        if not finished and place.chief:
             startup.record(run.folder, model, recipe)
             if verbose:
-                print(startup.line(model, recipe, steps, fused, len(rows)), flush=True)
+                print(startup.line(model, recipe, steps, fused, len(rows)) + place.said(), flush=True)
+        if not finished:
             guard = FiniteGuard(guard_every, lambda: f"{checkpoints.lasts()[0]}")
-            batches = pictures(train, recipe, model).training(recipe.batch_size, recipe.seed, len(rows))
-            _train(model, batches, validation, recipe, steps, [ValidateAverage(), guard, *callbacks, keeper], len(rows), verbose)
+            train = pictures(train, recipe, model)
+            _train(model, train, validation, recipe, steps, [ValidateAverage(), guard, *callbacks, keeper], len(rows), verbose)
+        place.barrier()  # the best weights are read from the chief's file
         return _finish(model, recipe, checkpoints, rows, run)
 
 
@@ -257,9 +263,11 @@ def _states(callbacks: list, states: list, folder, finished: bool) -> list:
     )
 
 
-def _train(model, batches, validation, recipe, steps, callbacks, done: int, verbose) -> None:
+def _train(model, train, validation, recipe, steps, callbacks, done: int, verbose) -> None:
+    batches = train.training(recipe.batch_size, recipe.seed, done)
     try:
-        model.fit(
+        distribute.current().fit(
+            model,
             batches,
             epochs=recipe.epochs,
             initial_epoch=done,
@@ -272,20 +280,24 @@ def _train(model, batches, validation, recipe, steps, callbacks, done: int, verb
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        half = f"batch_size={recipe.batch_size // 2} (and half the learning rate, or accumulation={2 * recipe.accumulation})"
-        tries = [half] if recipe.batch_size > 1 else []
+        size = recipe.batch_size
+        fits = fitting_batch(lambda size: _try_batch(model, train, recipe, size), size)
+        half = fits or max(size // 2, 1)
+        known = f"batch_size={half}, which was tried and fits," if fits else f"batch_size={half}" if size > 1 else "smaller images"
+        instead = f"with learning_rate={recipe.learning_rate * half / size:g}, or accumulation={recipe.accumulation * size // half}"
         raise OutOfMemory(
-            f"a batch of {recipe.batch_size} images of {model.input_shape[1:]} did not fit into memory. "
-            f"Try {', '.join([*tries, 'smaller images', 'a smaller model'])} or mixed_bfloat16, in a new run folder. "
+            f"a batch of {size} images of {model.input_shape[1:]} did not fit into memory. Try {known} ({instead}), "
+            "smaller images, a smaller model or mixed_bfloat16, in a new run folder. "
             f"Cause: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         ) from error
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception of TensorFlow, JAX, torch or Python says that memory ran out; told by name, so no backend is imported."""
-    names = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}
-    text = str(error).lower()
-    return type(error).__name__ in names or "resource_exhausted" in text or "out of memory" in text
+def _try_batch(model, train, recipe: Recipe, size: int) -> None:
+    """One update on `size` images. The model is lost anyway: its weights are somewhere inside an update."""
+    if distribute.current().kind is not None:
+        raise NotImplementedError("the other devices and processes do not take part in a trial")
+    images, labels = next(iter(train.training(recipe.batch_size, recipe.seed, 0)))
+    model.train_on_batch(images[:size], labels[:size])
 
 
 def _finish(model, recipe: Recipe, checkpoints, rows: list[dict], run) -> History:
@@ -297,8 +309,15 @@ def _finish(model, recipe: Recipe, checkpoints, rows: list[dict], run) -> Histor
             stacklevel=3,
         )
     else:
-        checkpoint.restore(model, checkpoint.read(checkpoints.best)[0], optimizer=False)
-    if not run.model.exists():
+        try:
+            checkpoint.restore(model, checkpoint.read(checkpoints.best)[0], optimizer=False)
+        except checkpoint.Damaged as error:
+            warnings.warn(
+                f"CHECKPOINT DAMAGED: {error}. The model holds the weights of epoch {len(rows)} instead of those of the best, {best}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+    if checkpoints.writes and not run.model.exists():
         save_model(model, run.model)
     return History(rows, best, sum(row["seconds"] for row in rows))
 

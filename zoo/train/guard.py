@@ -7,6 +7,7 @@ predicts calmly and its loss stays finite (`keras.callbacks.TerminateOnNaN` neve
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -24,6 +25,30 @@ def first_nonfinite(model: keras.Model) -> str | None:
         return None
     fine = ops.convert_to_numpy(ops.stack([ops.all(ops.isfinite(ops.convert_to_tensor(weight))) for weight in weights]))
     return None if fine.all() else weights[int(np.argmin(fine))].path
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of TensorFlow, JAX, torch or Python says that memory ran out; told by name, so no backend is imported."""
+    names = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}
+    text = str(error).lower()
+    return type(error).__name__ in names or "resource_exhausted" in text or "out of memory" in text
+
+
+def fitting_batch(step: Callable[[int], object], batch_size: int) -> int | None:
+    """The largest power of two below `batch_size` with which `step(size)` does not run out of memory, found by trying.
+
+    None when not even 1 fits, or when a step fails for another reason, so that nothing is known.
+    """
+    size = 1 << max(batch_size - 1, 0).bit_length() >> 1
+    while size:
+        try:
+            step(size)
+            return size
+        except Exception as error:
+            if not is_out_of_memory(error):
+                return None
+        size //= 2
+    return None
 
 
 class FiniteGuard(keras.callbacks.Callback):

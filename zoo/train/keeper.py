@@ -51,11 +51,12 @@ class Keeper(keras.callbacks.Callback):
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         numbers = {name: float(value) for name, value in (logs or {}).items()}
         self.rows.append({"epoch": epoch + 1, **numbers, "learning_rate": rate, "seconds": round(time.perf_counter() - self._started, 3)})
-        write_history(self.history, self.rows)
+        if self.checkpoints.writes:
+            write_history(self.history, self.rows)
         best = best_epoch(self.rows, self.recipe.monitor)
         if best == epoch + 1:
             with averaged(self.model):
-                checkpoint.write(self.checkpoints.best, checkpoint.snapshot(self.model, optimizer=False), {"epoch": best})
+                self.checkpoints.save_best(epoch + 1, checkpoint.snapshot(self.model, optimizer=False))
         if self.recipe.patience is not None and epoch + 1 - (best or 0) >= self.recipe.patience:
             self.model.stop_training = True
         self.save(finished=bool(self.model.stop_training) or epoch + 1 >= self.recipe.epochs)
