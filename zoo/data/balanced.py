@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.pipeline import Pipeline, _key
+from zoo.data.pipeline import Pipeline, _key, _pieces
 
 
 class BalancedPipeline(Pipeline):
@@ -27,7 +27,9 @@ class BalancedPipeline(Pipeline):
         shares = 1.0 / counts[labels]
         self._edges = np.cumsum(shares) / shares.sum()  # image i owns the interval between edge i - 1 and edge i
 
-    def training(self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False) -> tf.data.Dataset:
+    def training(
+        self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False, part: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
         """As `Pipeline.training`, balanced. What changes an image is keyed by its place in the epoch, so copies differ."""
         self.steps(batch_size, drop_remainder)
         load, augment, labels, count = self._loader, self.augment, self._labels, len(self)
@@ -38,9 +40,10 @@ class BalancedPipeline(Pipeline):
             order = tf.cast(tf.searchsorted(edges, drawn, side="right"), tf.int64)
             places = tf.data.Dataset.from_tensor_slices((order, tf.range(count, dtype=tf.int64)))
             if augment is None:
-                return places.map(lambda index, _: index).batch(batch_size, drop_remainder=drop_remainder)
-            drawn = places.map(lambda index, place: (index, augment.draws(_key(seed, epoch, place))))
-            return drawn.batch(batch_size, drop_remainder=drop_remainder)
+                places = places.map(lambda index, _: index)
+            else:
+                places = places.map(lambda index, place: (index, augment.draws(_key(seed, epoch, place))))
+            return _pieces(places.batch(batch_size, drop_remainder=drop_remainder), part)
 
         def batch(indices, draws=None):
             images = load(indices)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.losses.soft import rows
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WeightedCrossentropy(keras.losses.Loss):
@@ -29,7 +31,10 @@ class WeightedCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         _same_classes(self.weights, y_pred, "weights")
         log_p = ops.log_softmax(y_pred, axis=-1)  # (b, classes)
-        return -ops.sum(_rows(y_true, log_p, self.label_smoothing) * ops.convert_to_tensor(self.weights, log_p.dtype) * log_p, axis=-1)
+        return -ops.sum(
+            rows(y_true, log_p.shape[-1], self.label_smoothing, log_p.dtype) * ops.convert_to_tensor(self.weights, log_p.dtype) * log_p,
+            axis=-1,
+        )
 
     def get_config(self):
         return {**super().get_config(), "weights": self.weights, "label_smoothing": self.label_smoothing}
@@ -63,7 +68,7 @@ class FocalCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)  # (b, classes)
-        loss = -_rows(y_true, log_p, self.label_smoothing) * log_p
+        loss = -rows(y_true, log_p.shape[-1], self.label_smoothing, log_p.dtype) * log_p
         if self.gamma:
             # Where p rounds to 1 the slope of (1 - p)^gamma would be infinite for gamma < 1.
             loss = loss * ops.power(ops.maximum(-ops.expm1(log_p), 1e-7), self.gamma)
@@ -98,24 +103,10 @@ class ExpectedCost(keras.losses.Loss):
     def call(self, y_true, y_pred):
         _same_classes(self.costs, y_pred, "costs")
         p = ops.softmax(y_pred, axis=-1)  # (b, classes)
-        return ops.sum(ops.matmul(_rows(y_true, p, 0.0), ops.convert_to_tensor(self.costs, p.dtype)) * p, axis=-1)
+        return ops.sum(ops.matmul(rows(y_true, p.shape[-1], dtype=p.dtype), ops.convert_to_tensor(self.costs, p.dtype)) * p, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "costs": self.costs}
-
-
-def _rows(truth, like, label_smoothing: float):
-    """Labels (b,), (b, 1) or rows (b, classes) -> rows (1 - s) * t + s / classes. A label outside [0, classes) gives a row of NaN."""
-    classes = like.shape[-1]
-    truth = ops.convert_to_tensor(truth)
-    if len(truth.shape) == 2 and truth.shape[-1] == classes:
-        rows = ops.cast(truth, like.dtype)
-    else:
-        labels = ops.reshape(ops.cast(truth, "int32"), (-1,))
-        rows = ops.one_hot(ops.clip(labels, 0, classes - 1), classes, dtype=like.dtype)
-        legal = ops.logical_and(labels >= 0, labels < classes)
-        rows = ops.where(legal[:, None], rows, ops.full_like(rows, float("nan")))
-    return (1.0 - label_smoothing) * rows + label_smoothing / classes if label_smoothing else rows
 
 
 def _per_class(numbers: Sequence[float], what: str) -> list[float]:

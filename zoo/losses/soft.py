@@ -6,17 +6,18 @@ import keras
 from keras import ops
 
 
-def rows(truth, classes: int, label_smoothing: float = 0.0):
-    """Integer labels (b,) or rows of probabilities (b, classes) -> float32 rows (1 - s) * row + s / classes.
+def rows(truth, classes: int, label_smoothing: float = 0.0, dtype: str = "float32"):
+    """Integer labels (b,) or rows of probabilities (b, classes) -> rows (1 - s) * row + s / classes.
 
     A label outside [0, classes) gives a row of NaN, which the guard of `zoo.train.fit` sees.
     """
+    truth = ops.convert_to_tensor(truth)
     if len(truth.shape) == 2 and truth.shape[-1] == classes and classes > 1:
-        found = ops.cast(truth, "float32")
+        found = ops.cast(truth, dtype)
     else:
         labels = ops.reshape(ops.cast(truth, "int32"), (-1,))
         legal = ops.logical_and(labels >= 0, labels < classes)[:, None]
-        found = ops.one_hot(ops.clip(labels, 0, classes - 1), classes, dtype="float32")
+        found = ops.one_hot(ops.clip(labels, 0, classes - 1), classes, dtype=dtype)
         found = ops.where(legal, found, ops.full_like(found, float("nan")))
     return (1.0 - label_smoothing) * found + label_smoothing / classes if label_smoothing else found
 

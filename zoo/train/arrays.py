@@ -37,11 +37,15 @@ class Arrays:
         """
         epoch = start_epoch
         while True:
-            order = np.random.default_rng([seed, epoch]).permutation(len(self))
+            order = self.order(seed, epoch)
             for start in range(0, self.steps(batch_size, drop_remainder) * batch_size, batch_size):
                 rows = piece(order[start : start + batch_size], part)
                 yield self.images[rows], self.labels[rows]
             epoch += 1
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """The numbers of an epoch's images, in the order of its batches."""
+        return np.random.default_rng([seed, epoch]).permutation(len(self))
 
     def evaluation(self, batch_size: int, part: tuple[int, int] = (0, 1)) -> keras.utils.PyDataset:
         """One pass in order. part: (i, n) gives the i-th of n pieces of every batch; those of the last batch may differ in size."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,15 +73,8 @@ class BalancedArrays(Arrays):
             raise ValueError(f"balanced sampling needs integer labels (n,), got shape {self.labels.shape}; mix pictures afterwards")
         self.chances = 1.0 / (counts[self.labels] * (counts > 0).sum())
 
-    def training(self, batch_size: int, seed: int, start_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Endless batches from `start_epoch` on."""
-        epoch = start_epoch
-        while True:
-            order = np.random.default_rng([seed, epoch, 1]).choice(len(self.labels), len(self.labels), p=self.chances)
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                yield self.images[rows], self.labels[rows]
-            epoch += 1
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch, 1]).choice(len(self.labels), len(self.labels), p=self.chances)
 
 
 def balanced(data: Any) -> Any:

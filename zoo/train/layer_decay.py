@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -40,7 +41,7 @@ def shares(model: keras.Model, decay: float) -> dict[str, float]:
     return {name: decay ** (len(names) - 1 - index) for index, name in enumerate(names)}
 
 
-def scaled(maker: type[keras.optimizers.Optimizer], model: keras.Model, decay: float, **arguments) -> keras.optimizers.Optimizer:
+def scaled(maker: Any, model: keras.Model, decay: float, **arguments) -> keras.optimizers.Optimizer:
     """An optimiser of class `maker` for `model`, whose every variable steps and decays by its group's share of the rate."""
     factors = shares(model, decay)
     optimizer = _layered(maker)(**arguments)
@@ -62,6 +63,7 @@ class _Layered:
     """Mixed into an optimiser class of Keras. `share_of` is set before `build`: id of a variable -> its share."""
 
     share_of: dict[int, float]
+    weight_decay: float | None
 
     def build(self, variables) -> None:
         super().build(variables)  # type: ignore[misc]
@@ -87,5 +89,5 @@ class _Layered:
 
 
 @functools.cache
-def _layered(maker: type) -> type:
+def _layered(maker: Any) -> Any:
     return type(f"Layered{maker.__name__}", (_Layered, maker), {})

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from zoo.train.recipe import Recipe
 
@@ -43,7 +44,7 @@ class Published:
     progressive: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def _sgd(decay: float, momentum: float = 0.9) -> dict[str, float]:
+def _sgd(decay: float, momentum: float = 0.9) -> dict[str, Any]:
     """Momentum and the decoupled decay that does what `decay` in the gradient does."""
     return {"momentum": momentum, "weight_decay": decay / (1 - momentum)}
 

@@ -12,7 +12,7 @@ from keras import ops
 
 from zoo import atomic
 from zoo.export.compress.rounding import Rounded
-from zoo.export.write import quiet
+from zoo.export.quiet import quiet
 
 _WITH_KERNEL = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}
 """LiteRT's operators with a kernel, and at which of their inputs it is."""
