@@ -25,7 +25,7 @@ from zoo.train.distribute import Place, cluster
 ROOT = Path(__file__).parents[2]
 BACKEND = keras.backend.backend()
 SINGLE_HOST = {"tensorflow": "mirrored", "jax": "data_parallel"}
-SECONDS = 600
+SECONDS = 120
 
 
 # Processes
@@ -56,6 +56,7 @@ def _workers(folder, kills=(0, 0)):
         for process in processes:
             process.kill()
             process.wait()
+            process.stdout.close()
 
 
 def _ended(process):
@@ -115,6 +116,8 @@ class TestProcesses:
             _ended(process)
         finally:
             process.kill()
+            process.wait()
+            process.stdout.close()
         _close(_weights(tmp_path), alone)
 
 

@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoo.data.augment import Augment
+    from zoo.data.balanced import BalancedPipeline
     from zoo.data.dataset import Dataset, Examples
     from zoo.data.decode import ImageError
     from zoo.data.findings import Findings, doctor
     from zoo.data.folder import read_folder, scan
     from zoo.data.pipeline import Pipeline
+    from zoo.data.progressive import Progressive
     from zoo.data.source import load
 
 # A name here must not be that of a module in this room: importing the module would replace the function.
 _HOME = {
     "Augment": "augment",
+    "BalancedPipeline": "balanced",
     "Dataset": "dataset",
     "Examples": "dataset",
     "Findings": "findings",
     "ImageError": "decode",
     "Pipeline": "pipeline",
+    "Progressive": "progressive",
     "doctor": "findings",
     "load": "source",
     "read_folder": "folder",
@@ -36,6 +40,7 @@ _HOME = {
 }
 _MODULES = (
     "augment",
+    "balanced",
     "dataset",
     "decode",
     "extract",
@@ -44,6 +49,7 @@ _MODULES = (
     "pace",
     "pipeline",
     "plan",
+    "progressive",
     "scenes",
     "sets",
     "source",
@@ -51,7 +57,20 @@ _MODULES = (
     "tfds",
 )
 
-__all__ = ["Augment", "Dataset", "Examples", "Findings", "ImageError", "Pipeline", "doctor", "load", "read_folder", "scan"]
+__all__ = [
+    "Augment",
+    "BalancedPipeline",
+    "Dataset",
+    "Examples",
+    "Findings",
+    "ImageError",
+    "Pipeline",
+    "Progressive",
+    "doctor",
+    "load",
+    "read_folder",
+    "scan",
+]
 
 
 def __getattr__(name: str):

@@ -13,6 +13,7 @@ from zoo.metrics.classification import (
     top_k,
     wilson,
 )
+from zoo.metrics.threshold import choose_threshold, decide, mean_cost, probability_threshold
 
 __all__ = [
     "Calibration",
@@ -20,9 +21,13 @@ __all__ = [
     "accuracy",
     "balanced_accuracy",
     "calibration",
+    "choose_threshold",
     "confusion_matrix",
+    "decide",
     "log_loss",
+    "mean_cost",
     "per_class",
+    "probability_threshold",
     "softmax",
     "top_k",
     "wilson",

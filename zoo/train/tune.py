@@ -29,7 +29,8 @@ from zoo.train.recipe import Recipe
 from zoo.train.stopwatch import Stopwatch, one_batch
 from zoo.train.switches import Switches, offer
 
-FREE = ("epochs", "learning_rate", "schedule", "warmup", "patience", "monitor", "seed", "precision", "jit", "steps_per_execution")
+_RATE = ("learning_rate", "reference_batch", "schedule", "warmup", "final_rate", "power", "milestones", "factor")
+FREE = (*_RATE, "epochs", "mix_off_epochs", "patience", "monitor", "seed", "precision", "jit", "steps_per_execution")
 """Fields of a recipe that change neither the work of a step nor what is measured."""
 
 
