@@ -341,6 +341,13 @@ def test_resize_by_a_whole_factor_is_the_triangle_filter():
         assert np.abs(found[row, column] - expected).max() <= 1
 
 
+@pytest.mark.parametrize("side", range(40, 140))
+def test_a_square_is_cropped_whole_whatever_its_side(side):
+    """47 / (48 / 47) is a little more than 47 in binary, and no box may begin before the picture."""
+    image = np.random.default_rng(side).integers(0, 256, (side, side, 3)).astype("uint8")
+    np.testing.assert_array_equal(resize(image, 48, "crop"), resize(image, 48, "squash"))
+
+
 def test_crop_takes_the_centre_and_letterbox_everything():
     image = np.zeros((10, 30, 3), np.uint8)
     image[:, 10:20] = 255

@@ -146,7 +146,7 @@ def resize(
     if how == "crop":
         scale = max(height / image.shape[0], width / image.shape[1])
         h, w = crop * height / scale, crop * width / scale
-        top, left = (image.shape[0] - h) / 2, (image.shape[1] - w) / 2
+        top, left = max((image.shape[0] - h) / 2, 0.0), max((image.shape[1] - w) / 2, 0.0)  # never below by a rounding
         box = (left, top, min(left + w, image.shape[1]), min(top + h, image.shape[0]))
         return _resample(image, height, width, interpolation, box)
     if how == "letterbox":
