@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from zoo.train import recipes
     from zoo.train.fit import OutOfMemory
     from zoo.train.guard import NotFinite
+    from zoo.train.lock import Locked
 
     if options.recipe == "list":
         for name, row in recipes.RECIPES.items():
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130
-    except (NotFinite, OutOfMemory) as error:
+    except (Locked, NotFinite, OutOfMemory) as error:
         print(f"zoo train: {error}", file=sys.stderr)
         return 1
     return 0

@@ -76,7 +76,8 @@ def fit(
 
     Raises ValueError for data the model cannot learn from (`check_batch`), for a model of another precision than the recipe's,
     and for a run folder that was started with another recipe, model, data size or backend, naming the difference; NotFinite when
-    the weights or the loss become NaN; OutOfMemory and DiskFull with what to do. The last good checkpoint survives all of them.
+    the weights or the loss become NaN; OutOfMemory and DiskFull with what to do; Locked when another process trains in the folder.
+    The last good checkpoint survives all of them.
     """
     place = distribute.current()
     wanted, recipe = recipe, place.adapt(recipe)
