@@ -54,6 +54,7 @@ def test_reduction_a_has_the_widths_of_table_1(name, widths):
 @pytest.mark.parametrize(("letter", "scale"), [("a", 0.17), ("b", 0.10), ("c", 0.20)])
 def test_a_module_adds_a_share_of_its_branches(name, letter, scale):
     """relu(x + scale * projection), on the module's own tensors."""
+    keras.utils.set_random_seed(0)
     model = registry.build_backbone(name)
     part = f"inception_resnet_{letter}0"
     x = model.get_layer(f"{part}_add").input[0]

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.layers import GroupedConv2D
+from zoo.layers import DepthwiseConv2D, GroupedConv2D, SeparableConv2D
 
 # The kernel whose columns make the output, and its axes of output channels; exact types, as a subclass may use its kernel otherwise.
 _KERNELS = {
@@ -25,7 +25,9 @@ _KERNELS = {
     GroupedConv2D: ("kernel", -1),
     layers.Dense: ("kernel", -1),
     layers.SeparableConv2D: ("pointwise_kernel", -1),
+    SeparableConv2D: ("pointwise_kernel", -1),
     layers.DepthwiseConv2D: ("kernel", (-2, -1)),
+    DepthwiseConv2D: ("kernel", (-2, -1)),
 }
 
 

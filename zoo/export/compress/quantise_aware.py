@@ -88,12 +88,12 @@ def quantise_aware(
 
 def separated(model: keras.Model) -> keras.Model:
     """`model` with every SeparableConv2D as the two convolutions it is made of, so that what flows between them can be rounded too."""
-    if not any(type(layer) is kl.SeparableConv2D for layer in model.layers):
+    if not any(isinstance(layer, kl.SeparableConv2D) for layer in model.layers):
         return model
     pointwise: dict[str, kl.Conv2D] = {}
 
     def clone(layer):
-        if type(layer) is not kl.SeparableConv2D:
+        if not isinstance(layer, kl.SeparableConv2D):
             return layer.__class__.from_config(layer.get_config())
         shared = {"dtype": layer.dtype_policy, "trainable": layer.trainable, "data_format": layer.data_format}
         name = f"{layer.name}_depthwise"
@@ -111,7 +111,7 @@ def separated(model: keras.Model) -> keras.Model:
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
-        if type(layer) is kl.SeparableConv2D:
+        if isinstance(layer, kl.SeparableConv2D):
             result.get_layer(f"{layer.name}_depthwise").set_weights(layer.get_weights()[:1])
             result.get_layer(f"{layer.name}_pointwise").set_weights(layer.get_weights()[1:])
         elif layer.weights:
