@@ -110,7 +110,9 @@ def test_a_masked_weight_gets_no_gradient_and_comes_back_when_it_is_larger():
     before = numpy(model.get_layer("conv").layer.kernel)
     model.fit(X[:8], Y[:8], batch_size=8, verbose=0)
     moved = numpy(model.get_layer("conv").layer.kernel) != before
-    np.testing.assert_array_equal(moved, numpy(mask_of(model).keep) > 0)
+    kept = numpy(mask_of(model).keep) > 0
+    assert not moved[~kept].any()
+    assert moved[kept].mean() > 0.5  # not all: behind a ReLU that never opens there is no gradient
 
 
 def test_strip_gives_the_plain_architecture_with_zeros_and_the_same_outputs():

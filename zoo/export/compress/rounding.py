@@ -32,7 +32,11 @@ class RoundedKernel(Rewrite):
             others = tuple(axis for axis in range(len(kernel.shape)) if axis != self.axis)
             largest = ops.maximum(ops.max(size, axis=others), largest * 1e-3)
         kernel = ops.copy(kernel)  # on TensorFlow what comes may be the variable itself, which Keras' function does not take
-        return keras.quantizers.fake_quant_with_min_max_vars(kernel, -largest, largest, narrow_range=True, axis=self.axis)
+        if self.axis is None:
+            return keras.quantizers.fake_quant_with_min_max_vars(kernel, -largest, largest, narrow_range=True)
+        last = ops.moveaxis(kernel, self.axis, -1)  # on JAX Keras 3.15 broadcasts the scales over the last axis, whatever it is told
+        rounded = keras.quantizers.fake_quant_with_min_max_vars(last, -largest, largest, narrow_range=True, axis=len(kernel.shape) - 1)
+        return ops.moveaxis(rounded, -1, self.axis)
 
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}
