@@ -204,5 +204,8 @@ def test_out_of_memory_names_a_batch_that_was_tried(recipe, start, monkeypatch):
         return step(images, labels)
 
     monkeypatch.setattr(model, "train_on_batch", limited)
-    with pytest.raises(OutOfMemory, match=r"batch of 8 images .*Try batch_size=2, which was tried and fits, \(with learning_rate=0.0025\)"):
+    with pytest.raises(
+        OutOfMemory,
+        match=r"batch of 8 images .*Try batch_size=2, which was tried and fits, \(with learning_rate=0.0025, or accumulation=4\)",
+    ):
         fit(model, DATA, recipe, start(), callbacks=[Greedy()], verbose=0)
