@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=7, help="measured epochs (default 7); one more goes before them")
     parser.add_argument("--seconds", type=float, default=60.0, help="time for tuning (default 60)")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
+    parser.add_argument("--write", action="store_true", help="write the results though not every row was asked for")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = [row(name, asked, options.contenders) for name in options.rows]
     text = page(measured, asked)
     print(text)
-    if options.rows == list(ROWS) and options.contenders == list(CONTENDERS):
+    if options.write or (options.rows == list(ROWS) and options.contenders == list(CONTENDERS)):
         workers.write("training", text, {"asked": asked, "measured": measured})
     return 0
 
