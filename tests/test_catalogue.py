@@ -38,13 +38,16 @@ def test_the_index_says_what_the_registry_says(row):
     assert {key: row[key] for key in facts} == json.loads(json.dumps(facts)), "run `python -m tools.index`"
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row["name"].endswith("_micro")], ids=lambda row: row["name"])
+FIRST = {registry.family(row["name"]): row for row in reversed(ROWS) if row["name"].endswith("_micro")}
+
+
+@pytest.mark.parametrize("row", FIRST.values(), ids=lambda row: row["name"])
 def test_micro_rows_are_measured_again(row):
     assert row == json.loads(json.dumps(index.entry(row["name"]))), "run `python -m tools.index`"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [row for row in ROWS if not row["name"].endswith("_micro")], ids=lambda row: row["name"])
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in FIRST.values()], ids=lambda row: row["name"])
 def test_all_rows_are_measured_again(row):
     assert row == json.loads(json.dumps(index.entry(row["name"]))), "run `python -m tools.index`"
 

@@ -31,7 +31,8 @@ EVERY_ROW_COSTLY, MICRO_ROW_COSTLY = _rows(ROWS, FIRST), _rows(MICRO, FIRST)
 """Where a test takes a second or more, the fast suite takes one micro row of every family, and the slow one the others."""
 COUNTED_ROW = _rows(ROWS, MICRO + SMALLEST)
 COMPILED_ROW = _rows(FIRST, ("resnet_micro",))
-"""XLA takes up to a minute to compile a training step."""
+INFERRED_ROW = _rows(MICRO, ("resnet_micro", "mobilenet_v2_micro", "convnext_micro", "vit_micro"))
+"""XLA takes up to a minute to compile a training step, and several seconds for a prediction."""
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this format is written on TensorFlow")
 
 
@@ -238,7 +239,7 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(name):
 
 
 @pytest.mark.backend
-@MICRO_ROW_COSTLY
+@INFERRED_ROW
 def test_eager_graph_and_xla_agree(name):
     model, images = _build(name), _images(name)
     eager = _out(model, images)

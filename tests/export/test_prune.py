@@ -79,7 +79,12 @@ def test_equal_weights_do_not_all_go():
     assert numpy(mask(np.ones((4, 4), "float32"), training=False)).sum() == 4
 
 
-@pytest.mark.parametrize("settings", [{}] if TORCH else [{}, {"steps_per_execution": 8}, {"jit_compile": True, "steps_per_execution": 4}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}]
+    if TORCH
+    else [{}, {"steps_per_execution": 8}, pytest.param({"jit_compile": True, "steps_per_execution": 4}, marks=pytest.mark.slow)],
+)
 def test_sparsity_follows_the_schedule_however_the_steps_are_run(settings):
     model = prune(net(), 0.8, updates=12, every=3)
     for epoch, last in enumerate((6, 12), start=1):  # after 8 and 16 batches; masks were chosen before batches 0, 3, 6, 9 and 12

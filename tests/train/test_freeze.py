@@ -165,7 +165,10 @@ def test_thaw_goes_down_stage_by_stage_and_unfreeze_leaves_nothing():
     assert not [layer for layer in model._flatten_layers() if isinstance(layer, Pin)]
 
 
-@pytest.mark.parametrize("name", ["vit_micro", "mobilenet_v2_micro", "inception_v3_micro", "densenet_micro", "squeezenet1_1_micro"])
+MORE = ("inception_v3_micro", "densenet_micro", "squeezenet1_1_micro")
+
+
+@pytest.mark.parametrize("name", ["vit_micro", "mobilenet_v2_micro", *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)])
 def test_every_layer_of_a_family_is_in_exactly_one_stage(name):
     model = zoo.classifier(name)
     found = stages(model)

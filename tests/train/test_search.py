@@ -29,7 +29,7 @@ class Planted:
         return 1.0 - 0.1 * distance - 0.1 / recipe.epochs
 
 
-@pytest.mark.parametrize(("method", "trials"), [("random", 40), ("bayesian", 25), ("hyperband", 60)])
+@pytest.mark.parametrize(("method", "trials"), [("random", 40), pytest.param("bayesian", 25, marks=pytest.mark.slow), ("hyperband", 60)])
 def test_finds_the_planted_optimum(tmp_path, method, trials):
     space = dict(SPACE)
     if method == "hyperband":  # draws only 17 times, and refines none of them
@@ -57,7 +57,7 @@ def test_hyperband_gives_the_epochs_to_the_best(tmp_path):
     assert min(chosen) >= max(score for score, value in first if value not in longer)
 
 
-@pytest.mark.parametrize("method", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("method", ["random", pytest.param("bayesian", marks=pytest.mark.slow), "hyperband"])
 def test_an_interrupted_search_goes_on_without_repeating(tmp_path, method):
     whole = explore(Planted(), RECIPE, SPACE, tmp_path / "whole", method=method, trials=12)
     first, second = Planted(stop=5), Planted()
@@ -136,6 +136,7 @@ def test_missing_packages_are_named(tmp_path, monkeypatch):
         explore(Planted(), RECIPE, SPACE, tmp_path)
 
 
+@pytest.mark.slow  # the Gaussian process of scikit-learn is fitted before every trial
 def test_whole_numbers_and_the_lowest_loss(tmp_path):
     def train(recipe, run):
         assert isinstance(recipe.batch_size, int)

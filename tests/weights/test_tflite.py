@@ -15,7 +15,7 @@ import zoo
 from zoo import predict, registry
 from zoo.__main__ import main
 from zoo.data.decode import decode
-from zoo.export.write import quiet
+from zoo.export.quiet import quiet
 from zoo.weights import class_names, find, tflite
 from zoo.weights.record import TFLITE_INT8
 from zoo.weights.tree import tree
