@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+import zoo
 from zoo.export.compress import cluster, kernels_of, prune, quantise_aware, size_of, strip, table, write_int8
 from zoo.export.compress.int8 import _interpreter
+from zoo.export.compress.quantise_aware import separated
 from zoo.export.compress.rounding import Rounded, RoundedKernel
 from zoo.export.fold import fold
 from zoo.gradients import value_and_grad
@@ -197,3 +199,14 @@ def test_what_cannot_work_is_told(tmp_path):
         write_int8(model, tmp_path / "x.onnx")
     with pytest.raises(ValueError, match="give the model too"):
         size_of("x", tmp_path / "x.keras")
+
+
+@backend
+def test_the_separable_layers_of_the_zoo_are_taken_apart_too():
+    """They are subclasses of Keras' layer, and what flows between their halves must be rounded as well."""
+    model = zoo.classifier("course_cnn_separable_micro")
+    apart = separated(model)
+    kinds = [type(layer).__name__ for layer in apart.layers]
+    assert (kinds.count("SeparableConv2D"), kinds.count("DepthwiseConv2D")) == (0, 10)
+    images = RNG.uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(numpy(apart(images)), numpy(model(images)), rtol=1e-4, atol=1e-4)

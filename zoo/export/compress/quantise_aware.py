@@ -23,6 +23,7 @@ from zoo.export.compress.prune import Zeros
 from zoo.export.compress.rewrite import Rewrite, functional, kernel_names, rewrite
 from zoo.export.compress.rounding import Rounded, RoundedKernel
 from zoo.export.fold import fold
+from zoo.layers import DepthwiseConv2D, SeparableConv2D
 
 KEEPS = (None, "zeros", "clusters")
 _FUSING = (kl.Add, kl.Subtract, kl.Multiply, kl.BatchNormalization, kl.AveragePooling2D)
@@ -88,12 +89,13 @@ def quantise_aware(
 
 def separated(model: keras.Model) -> keras.Model:
     """`model` with every SeparableConv2D as the two convolutions it is made of, so that what flows between them can be rounded too."""
-    if not any(isinstance(layer, kl.SeparableConv2D) for layer in model.layers):
+    halves = {kl.SeparableConv2D: kl.DepthwiseConv2D, SeparableConv2D: DepthwiseConv2D}
+    if not any(type(layer) in halves for layer in model.layers):
         return model
     pointwise: dict[str, kl.Conv2D] = {}
 
     def clone(layer):
-        if not isinstance(layer, kl.SeparableConv2D):
+        if type(layer) not in halves:
             return layer.__class__.from_config(layer.get_config())
         shared = {"dtype": layer.dtype_policy, "trainable": layer.trainable, "data_format": layer.data_format}
         name = f"{layer.name}_depthwise"
@@ -101,7 +103,7 @@ def separated(model: keras.Model) -> keras.Model:
             layer.filters, 1, use_bias=layer.use_bias, activation=layer.activation, name=f"{layer.name}_pointwise", **shared
         )
         geometry = {"strides": layer.strides, "padding": layer.padding, "dilation_rate": layer.dilation_rate}
-        return kl.DepthwiseConv2D(
+        return halves[type(layer)](
             layer.kernel_size, depth_multiplier=layer.depth_multiplier, use_bias=False, name=name, **geometry, **shared
         )
 
@@ -111,7 +113,7 @@ def separated(model: keras.Model) -> keras.Model:
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in model.layers:
-        if isinstance(layer, kl.SeparableConv2D):
+        if type(layer) in halves:
             result.get_layer(f"{layer.name}_depthwise").set_weights(layer.get_weights()[:1])
             result.get_layer(f"{layer.name}_pointwise").set_weights(layer.get_weights()[1:])
         elif layer.weights:
