@@ -57,11 +57,13 @@ MAY_NAME_A_BACKEND = (
     "zoo/export/",
     "zoo/layers/depthwise.py",
     "zoo/train/distribute.py",
+    "zoo/train/footprint.py",
     "zoo/train/replicas.py",
     "zoo/verify/torch_side.py",
 )
 """zoo/export names them as targets: a SavedModel is written and run by TensorFlow whatever trained the model. torch's side of a
-comparison runs torch's own networks, in a process without Keras. zoo/layers/depthwise.py asks whether XLA is compiling for a CPU."""
+comparison runs torch's own networks, in a process without Keras. zoo/layers/depthwise.py asks whether XLA is compiling for a CPU,
+zoo/train/footprint.py how much memory a GPU has lent."""
 
 
 def _modules() -> list[Path]:

@@ -92,16 +92,21 @@ def distil(
     _check_teacher(teacher, student, data, recipe)
     terms = Terms({"temperature": float(temperature), "alpha": float(alpha), "teacher": _digest(teacher)})
     with _still(teacher):
-        pupil = Pupil(
-            teacher,
-            student,
-            # Said in full: by its name, Keras 3.15.1 finds the function instead of the class, and then compares raw logits without T^2.
-            keras.distillation.LogitsDistillation(float(temperature), loss=keras.losses.KLDivergence()),
-            student_loss_weight=1.0 - float(alpha),
-            name=f"{student.name}_pupil",
-            dtype="float32",  # or Keras would round the pixels to the policy's precision before the first layer sees them
-        )
+        pupil = pupil_of(teacher, student, temperature, alpha)
         return fit(pupil, data, recipe, run, callbacks=[*callbacks, terms], **keywords)
+
+
+def pupil_of(teacher: keras.Model, student: keras.Model, temperature: float = 4.0, alpha: float = 0.7) -> Pupil:
+    """What `distil` trains, not compiled. It freezes the teacher."""
+    return Pupil(
+        teacher,
+        student,
+        # Said in full: by its name, Keras 3.15.1 finds the function instead of the class, and then compares raw logits without T^2.
+        keras.distillation.LogitsDistillation(float(temperature), loss=keras.losses.KLDivergence()),
+        student_loss_weight=1.0 - float(alpha),
+        name=f"{student.name}_pupil",
+        dtype="float32",  # or Keras would round the pixels to the policy's precision before the first layer sees them
+    )
 
 
 def _check_teacher(teacher, student, data, recipe: Recipe) -> None:

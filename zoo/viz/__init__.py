@@ -6,6 +6,7 @@ Figures are made by matplotlib's object-oriented interface: nothing is global, n
 
 from zoo.viz import anatomy
 from zoo.viz.charts import bars, class_counts, history, lr_sweep, reliability
+from zoo.viz.effects import stacked, waterfall
 from zoo.viz.exports import exports
 from zoo.viz.gallery import augmentations, explanations, feature_maps, images, neighbours
 from zoo.viz.matrices import co_occurrence, confusion, distances
@@ -33,4 +34,6 @@ __all__ = [
     "overlay",
     "pareto",
     "reliability",
+    "stacked",
+    "waterfall",
 ]
