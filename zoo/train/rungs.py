@@ -94,11 +94,12 @@ def measure(
 
     batch: images (b, h, w, c) in [0, 255] and labels (b,), of the recipes' batch size.
     steps: training steps of one measurement, rounded up to whole calls. turns: measurements of each, after one that does not count.
-    calls: further functions of the images, timed in the same turns: files in their own runtimes.
+    calls: further functions of the images, timed in the same turns: files in their own runtimes. One may have the name of a rung that
+           does not predict, as the way to make it.
 
     Raises ValueError for two rungs of one name, and what `Stopwatch` raises.
     """
-    names = [*(rung.name for rung in rungs), *(calls or {})]
+    names = [*(rung.name for rung in rungs), *(name for name in calls or {} if name not in {r.name for r in rungs if not r.predicts})]
     if len(set(names)) < len(names):
         raise ValueError(f"every rung needs a name of its own, got {', '.join(names)}")
     images = np.asarray(batch[0], "float32")
