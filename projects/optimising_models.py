@@ -375,7 +375,8 @@ def tell_the_efficiencies_apart(run: Run, report: Report, config: Config) -> Non
         )
         gain = mean(last["accuracy"]) - mean(first["accuracy"])
         report.text(
-            f"Accuracy: {mean(first['accuracy']):.3f} before, {mean(last['accuracy']):.3f} after ({gain:+.3f}); the course's went from 0.82 to 0.79."
+            f"Accuracy: {mean(first['accuracy']):.3f} before, {mean(last['accuracy']):.3f} after ({gain:+.3f}). "
+            "The course's went from 0.82 to 0.79."
         )
         run.metric(
             saved=1 - last["nonzero"] / first["parameters"],
