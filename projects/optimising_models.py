@@ -86,7 +86,7 @@ class Config:
     @classmethod
     def quick(cls) -> Config:
         """The lesson in minutes on two cores."""
-        small = {"size": 48, "widths": "32,64,128,128,256", "epochs": 10, "fine_tune": 3, "seeds": 2}
+        small = {"size": 48, "widths": "32,64,128,128,256", "epochs": 6, "fine_tune": 3, "seeds": 2}
         return cls(data="scenes:quick", out="runs/optimising_quick", **small, fuse=8, turns=5, seconds=20.0, files=200)
 
 

@@ -60,6 +60,7 @@ def finished(tmp_path_factory):
         "fuse": 2,
         "turns": 1,
         "files": 16,
+        "widths": "4,6",
         "clusters": 8,
     }
     rows = dict(zip(("naive", "pooling", "separable"), ROWS.values(), strict=True))
