@@ -29,5 +29,9 @@ def test_the_words_follow_from_the_numbers(change, words):
     assert effect(OLD, {**OLD, **change}) == words
 
 
+def test_one_seed_proves_nothing():
+    assert effect({"accuracy": [0.5]}, {"accuracy": [0.9]}) == "No effect here. Same: accuracy (+40.0 points, but of one seed)."
+
+
 def test_what_is_absent_is_not_compared():
     assert effect({"epoch": 1.0}, {"epoch": 1.0, "call": 2.0}) == "No effect here. Same: training."

@@ -19,7 +19,7 @@ def effect(old: Mapping, new: Mapping) -> str:
     """One sentence or two: a gain, a loss, a trade or nothing, and what became better, worse, or stayed.
 
     old, new: numbers under the keys of `MEASURES`; None, or absent, is not compared. "accuracy" holds one number per seed, and counts as
-              changed only where the seeds do not overlap.
+              changed only where the seeds do not overlap; one seed proves nothing.
     """
     better: list[str] = []
     worse: list[str] = []
@@ -45,7 +45,9 @@ def _accuracy(old: Sequence[float], new: Sequence[float], better: list[str], wor
         same.append("accuracy")
         return
     points = f"{100 * (fmean(new) - fmean(old)):+.1f} points"
-    if min(new) > max(old):
+    if len(old) == 1 or len(new) == 1:
+        same.append(f"accuracy ({points}, but of one seed)")
+    elif min(new) > max(old):
         better.append(f"accuracy {points}")
     elif max(new) < min(old):
         worse.append(f"accuracy {points}")

@@ -47,8 +47,7 @@ def main(question: str) -> int:
 
     from zoo import registry
     from zoo.layers.depthwise import lowering
-    from zoo.train.stopwatch import Stopwatch, one_batch
-    from zoo.train.switches import Switches
+    from zoo.train.rungs import watch_of
 
     asked = json.loads(question)
     recipe = Recipe(**asked["recipe"])
@@ -64,8 +63,7 @@ def main(question: str) -> int:
         return registry.build_classifier(asked["row"], classes=asked["classes"], input_shape=shape, changes=changes)
 
     with lowering(asked["lowering"]):
-        switches = Switches(recipe.precision, recipe.jit, recipe.steps_per_execution)
-        watch = Stopwatch(build, one_batch((images, labels), recipe)[0], switches, recipe)
+        watch = watch_of(build, recipe, (images, labels), asked["lowering"])
         watch.first()
         watch.measure(1)
     lent = _lent(keras.backend.backend()) if machine.accelerated() else None

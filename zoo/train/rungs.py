@@ -14,6 +14,8 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import keras
 import numpy as np
@@ -64,7 +66,9 @@ def switched(build: Callable[[], keras.Model], recipe: Recipe, fuse: int) -> tup
     recipe: the plain one. fuse: steps per call of the last rung.
     """
     backend = keras.backend.backend()
-    left_out, switches, rungs = {}, Switches(recipe.precision, backend == "jax", 1), []
+    switches = Switches(recipe.precision, backend == "jax", 1)
+    left_out: dict[str, str] = {}
+    rungs: list[Rung] = []
     if backend == "tensorflow":
         switches = dataclasses.replace(switches, jit=True)
         rungs.append(Rung(XLA, build, switches.into(recipe)))
@@ -103,21 +107,27 @@ def measure(
     if len(set(names)) < len(names):
         raise ValueError(f"every rung needs a name of its own, got {', '.join(names)}")
     images = np.asarray(batch[0], "float32")
-    first, training, calling = {}, {}, {}
+    first: dict[str, float] = {}
+    training: dict[str, Callable[[], float]] = {}
+    calling: dict[str, Callable[[], float]] = {}
     for rung in rungs:
-        recipe = rung.recipe
-        feed = one_batch((images, np.asarray(batch[1])), recipe)[0]
-        switches = Switches(recipe.precision, recipe.jit, recipe.steps_per_execution)
+        watch = watch_of(rung.build, rung.recipe, (images, np.asarray(batch[1])), rung.lowering)
         with lowering(rung.lowering):
-            watch = Stopwatch(rung.build, feed, switches, recipe)
             first[rung.name] = watch.first()
-        training[rung.name] = _lowered(rung.lowering, lambda watch=watch: watch.measure(steps))
+        training[rung.name] = _lowered(rung.lowering, partial(watch.measure, steps))
         if rung.predicts:
-            calling[rung.name] = _lowered(rung.lowering, lambda watch=watch: _seconds(watch.model.predict_on_batch, images))
+            calling[rung.name] = _lowered(rung.lowering, partial(_seconds, watch.model.predict_on_batch, images))
     for name, call in (calls or {}).items():
-        calling[name] = lambda call=call: _seconds(call, images)
-    step, call = in_turns(training, turns), in_turns(calling, turns)
-    return {name: Timing(first.get(name), step.get(name), call.get(name)) for name in names}
+        calling[name] = partial(_seconds, call, images)
+    stepped, called = in_turns(training, turns), in_turns(calling, turns)
+    return {name: Timing(first.get(name), stepped.get(name), called.get(name)) for name in names}
+
+
+def watch_of(build: Callable[[], keras.Model], recipe: Recipe, batch: tuple, how: str = "auto") -> Stopwatch:
+    """A stopwatch on one batch for the recipe's own switches."""
+    switches = Switches(recipe.precision, cast(bool, recipe.jit), recipe.steps_per_execution)  # "auto" goes to Keras as it is
+    with lowering(how):
+        return Stopwatch(build, one_batch(batch, recipe)[0], switches, recipe)
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], turns: int) -> dict[str, float]:
