@@ -26,8 +26,10 @@ def test_each_bar_goes_from_what_it_builds_on_to_its_value():
     seconds, accuracy = figure.axes
     assert [(round(start, 6), round(end, 6)) for start, end, _ in _bars(seconds)] == [(0, 10), (10, 4), (4, 6), (4, 4)]
     assert [colour for *_, colour in _bars(seconds)] == [style.SOFT, style.GOOD, style.BAD, style.SOFT]
-    assert [(round(start, 6), round(end, 6)) for start, end, _ in _bars(accuracy)] == [(0, 0.5), (0.5, 0.4), (0.4, 0.6)]
+    assert [(round(start, 6), round(end, 6)) for start, end, _ in _bars(accuracy)] == [(0.5, 0.5), (0.5, 0.4), (0.4, 0.6)]
     assert [colour for *_, colour in _bars(accuracy)] == [style.SOFT, style.BAD, style.GOOD]
+    assert seconds.get_xlim()[0] == 0
+    assert 0.3 < accuracy.get_xlim()[0] < 0.4
     assert "–" in [text.get_text() for text in accuracy.texts]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.viz import pareto
-from zoo.viz.trade import front
+from zoo.viz.trade import front, together
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 5)), min_size=1, max_size=8))
@@ -33,3 +33,10 @@ def test_one_panel_per_cost_and_every_name_in_each():
 def test_wrong_lengths_and_costs_are_refused(gains, costs):
     with pytest.raises(ValueError, match="wanted"):
         pareto(["a", "b"], gains, {"time": costs})
+
+
+def test_names_at_one_point_share_a_label():
+    figure = pareto(["a", "b", "c", "d"], [0.5, 0.5, 0.9, 0.5], {"time": [1, 1, 1, 10]})
+    assert {text.get_text() for text in figure.axes[0].texts} == {"a, b", "c", "d"}
+    assert together([0.0, 0.02, 1.0], [0.0, 0.02, 1.0]) == [[0, 1], [2]]
+    assert together([0.0, 0.02, 1.0], [0.0, 0.02, 1.0], near=0.01) == [[0], [1], [2]]

@@ -23,7 +23,7 @@ def waterfall(
 
     panels: {label: (n,) values}; NaN is written as a dash and has no bar.
     after:  (n,) index of the name that each builds on, None for one that stands for itself; default: the one before.
-    rising: labels of the panels in which more is better; elsewhere less is.
+    rising: labels of the panels in which more is better; elsewhere less is. Their axis shows the range of the values, not zero.
     same:   relative change up to which a bar is neither better nor worse.
 
     Raises ValueError when there is nothing to draw, a length differs, or a name builds on itself or on a later one.
@@ -40,12 +40,13 @@ def waterfall(
     every = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for ax, (label, values) in zip(every, columns.items(), strict=True):
         style.axes(ax, xlabel=label, grid="x")
-        span = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 1.0
+        low, high = _limits(values, label in rising)
+        span = high - low
         for place, value in enumerate(values):
             before = after[place]
-            start = values[before] if before is not None else 0.0
+            start = values[before] if before is not None else 0.0 if label not in rising else value
             if not np.isfinite(value):
-                ax.text(0.02 * span, place, "–", va="center", fontsize=style.TICK, color=style.SOFT)
+                ax.text(low + 0.02 * span, place, "–", va="center", fontsize=style.TICK, color=style.SOFT)
                 continue
             if np.isfinite(start):
                 ax.barh(place, value - start, left=start, height=0.62, color=_colour(start, value, before, label in rising, same))
@@ -53,7 +54,7 @@ def waterfall(
             text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
             edge = max(value, start) if np.isfinite(start) else value
             ax.text(edge + 0.02 * span, place, text, va="center", fontsize=style.SMALL, color=style.INK)
-        ax.set(ylim=(count - 0.4, -0.6), xlim=(min(0.0, np.nanmin(values, initial=0.0)), 1.22 * span or 1.0))
+        ax.set(ylim=(count - 0.4, -0.6), xlim=(low, high + 0.22 * span))
     every[0].set_yticks(np.arange(count), style.names(names, 30))
     legend = [
         Patch(color=style.GOOD, label="better"),
@@ -87,6 +88,18 @@ def stacked(names: Sequence[object], parts: Mapping[str, Sequence[float]], xlabe
     ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, 1.1 * (left.max() or 1.0)))
     figure.legend(loc="outside upper right", ncols=len(columns), fontsize=style.TICK, frameon=False)
     return figure
+
+
+def _limits(values: np.ndarray, zoomed: bool) -> tuple[float, float]:
+    """From zero, or around the values where that shows more."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = min(0.0, float(known.min())), max(0.0, float(known.max()))
+    if zoomed:
+        room = max(0.15 * float(np.ptp(known)), 1e-3)
+        low, high = float(known.min()) - room, float(known.max()) + room
+    return low, high if high > low else low + 1.0
 
 
 def _colour(start: float, value: float, before: int | None, rising: bool, same: float) -> str:

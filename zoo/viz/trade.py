@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from zoo.viz import style
@@ -20,8 +21,23 @@ def front(costs, gains) -> np.ndarray:
     return kept[np.argsort(costs[kept], kind="stable")]
 
 
+def together(across, up, near: float = 0.03) -> list[list[int]]:
+    """Indices in groups that share a label: each is within `near` of the span, in both directions, of the first of its group."""
+    points = np.stack([np.asarray(across, np.float64), np.asarray(up, np.float64)], axis=1)
+    span = np.maximum(np.ptp(points, axis=0), 1e-12)
+    groups: list[list[int]] = []
+    for index, point in enumerate(points):
+        close = [group for group in groups if (np.abs(point - points[group[0]]) <= near * span).all()]
+        if close:
+            close[0].append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
 def pareto(names: Sequence[object], gains, costs: dict[str, Sequence[float]], ylabel: str = "accuracy", errors=None) -> Figure:
-    """One panel per cost: every name at (cost, gain), the cost on a logarithmic axis, and the Pareto front as a line.
+    """One panel per cost: every name at (cost, gain), the cost on a logarithmic axis, and the Pareto front as a line. Names share a
+    label where their points are one.
 
     gains:  (n,); errors: (n, 2) lower and upper bounds, or None.
     costs:  {label: (n,)}, all positive. Raises ValueError for another length or a cost that is not positive.
@@ -41,16 +57,20 @@ def pareto(names: Sequence[object], gains, costs: dict[str, Sequence[float]], yl
         if errors is not None:
             low, high = np.asarray(errors, np.float64).T
             ax.vlines(values, low, high, color=style.SOFT, linewidth=0.8, zorder=2)
-        for index, name in enumerate(names):
-            on = index in best
-            ax.plot(values[index], gains[index], "o" if on else "s", color=style.PALETTE[0] if on else style.SOFT, zorder=3)
+        ax.plot(values, gains, "s", color=style.SOFT, zorder=3)
+        ax.plot(values[best], gains[best], "o", color=style.PALETTE[0], zorder=4)
+        for members in together(np.log(values), gains):
+            on = bool(set(members) & set(best))
             ax.annotate(
-                style.short(style.plain(name), 28),
-                (values[index], gains[index]),
+                ", ".join(style.short(style.plain(names[index]), 28) for index in members),
+                (values[members[0]], gains[members[0]]),
                 xytext=(5, 5),
                 textcoords="offset points",
                 fontsize=style.SMALL,
                 color=style.INK if on else style.SOFT,
             )
-        ax.margins(x=0.15, y=0.15)
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"))
+        ax.xaxis.set_minor_locator(ticker.NullLocator())
+        ax.margins(x=0.12, y=0.15)
     return figure
