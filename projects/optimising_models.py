@@ -334,7 +334,10 @@ def climb_the_ladder(run: Run, report: Report, config: Config, pipelines: dict[s
             "test accuracy": [mean(rows[name]["accuracy"]) for name in names],
         }
         figure = viz.waterfall(names, panels, after=after, rising=["test accuracy"])
-        report.figure(run.figure("waterfall", figure), "What every rung changes, from the rung that it builds on.")
+        report.figure(
+            run.figure("waterfall", figure),
+            "What every rung changes, from the rung that it builds on. Behind distillation the epochs are those of the repair.",
+        )
         costs = {
             "training, seconds per epoch": panels["train, s per epoch"],
             f"inference, milliseconds per {config.batch_size}": panels[f"inference, ms per {config.batch_size}"],

@@ -57,15 +57,20 @@ def pareto(names: Sequence[object], gains, costs: dict[str, Sequence[float]], yl
         if errors is not None:
             low, high = np.asarray(errors, np.float64).T
             ax.vlines(values, low, high, color=style.SOFT, linewidth=0.8, zorder=2)
-        ax.plot(values, gains, "s", color=style.SOFT, zorder=3)
+        rest = np.setdiff1d(np.arange(len(names)), best)
+        ax.plot(values[rest], gains[rest], "s", color=style.SOFT, zorder=3)
         ax.plot(values[best], gains[best], "o", color=style.PALETTE[0], zorder=4)
-        for members in together(np.log(values), gains):
+        middle = np.sqrt(values.min() * values.max())
+        groups = together(np.log(values), gains)
+        for place, members in enumerate(sorted(groups, key=lambda group: (round(gains[group[0]], 3), values[group[0]]))):
             on = bool(set(members) & set(best))
+            right = values[members[0]] > middle  # there is more room towards the middle
             ax.annotate(
                 ", ".join(style.short(style.plain(names[index]), 28) for index in members),
                 (values[members[0]], gains[members[0]]),
-                xytext=(5, 5),
+                xytext=(-5 if right else 5, 5 if place % 2 else -11),  # neighbours at one height take turns
                 textcoords="offset points",
+                ha="right" if right else "left",
                 fontsize=style.SMALL,
                 color=style.INK if on else style.SOFT,
             )
