@@ -13,6 +13,7 @@ import pytest
 from projects import optimising_models as project
 from projects.optimising_models import AFTER, INT8, LITERT, NAIVE, POOLING, PRUNED, SEPARABLE, Config
 from zoo.data.scenes import Scenes, classification
+from zoo.export.compress import kernels_of
 from zoo.export.runtimes import load
 from zoo.run import Run
 from zoo.train.rungs import FUSING, PRECISION, XLA, Timing, switched
@@ -29,7 +30,7 @@ def _chosen(build, data, recipe, **_):
     return Tuned(dataclasses.replace(recipe, jit=False, steps_per_execution=2), (), "the machine of the test", build)
 
 
-def _measured(rungs, batch, *, calls, turns):
+def _measured(rungs, batch, *, calls, turns, steps):
     """What `measure` would say; it has tests of its own. The rung number i takes i + 1 milliseconds."""
     assert batch[0].shape == (8, 32, 32, 3)
     times = {rung.name: Timing(1.0, 0.001 * (i + 1), 0.002 * (i + 1) if rung.predicts else None) for i, rung in enumerate(rungs)}
@@ -72,7 +73,9 @@ def finished(tmp_path_factory):
         patch.setattr(project, "measure", _measured)
         patch.setattr(project, "switched", _without_xla)
         patch.setattr(project, "footprint", lambda row, recipe, **_: 1_000_000 * len(row))
-        with pytest.raises(SystemExit, match=r"broken promise: share of weights saved is 0\.\d+, promised was at least 1\.010\. The report"):
+        with pytest.raises(
+            SystemExit, match=r"broken promise: share of weights saved is 0\.\d+, promised was at least 1\.010\. The report"
+        ):
             project.main(config)
         before = Run.read(folder).metrics
         for work in ("tune", "fit", "distil", "measure", "footprint", "prune", "cluster", "quantise_aware"):
@@ -139,7 +142,8 @@ def test_the_files_answer_as_the_run_says(finished):
         path = project.file_of(config, name, 0)
         right = np.mean(load(path)(images)[0].argmax(axis=1) == test.labels)
         assert ladder[name]["accuracy"] == [pytest.approx(right)]
-    assert project.file_of(config, INT8, 0).stat().st_size < project.file_of(config, LITERT, 0).stat().st_size
+    kinds = {name: {str(kernel.values.dtype) for kernel in kernels_of(project.file_of(config, name, 0))} for name in (LITERT, INT8)}
+    assert kinds == {LITERT: {"float32"}, INT8: {"int8"}}
 
 
 def test_a_rung_that_is_left_out_is_passed_over():
