@@ -69,7 +69,7 @@ def climb(options) -> dict:
     memory = weights_in_memory(made, size, options.micro)
     if reason:
         left_out |= {LITERT: reason, INT8: reason}
-    names = [*(way.name for way in made if way.name not in (NATIVE, INT8)), *calls]
+    names = [*(way.name for way in made if way.name != NATIVE), *calls]
     steps = -(-options.pictures // options.batch)
     found = {}
     for name in names:
@@ -100,7 +100,7 @@ def plain(batch: int):
 
 def ways(build: dict, simple, chosen, fuse: int):
     """(every program that is timed, {rung: why it is none on this backend})."""
-    from zoo.export.compress import cluster, prune, quantise_aware
+    from zoo.export.compress import cluster, prune
     from zoo.train.distil import pupil_of
     from zoo.train.rungs import Rung, switched
 
@@ -113,7 +113,6 @@ def ways(build: dict, simple, chosen, fuse: int):
     made.append(Rung(DISTILLED, lambda: pupil_of(build["+ pooling"](), separable()), averaged, predicts=False))
     made.append(Rung(PRUNED, lambda: prune(separable(), SPARSITY, updates=1000), simple, predicts=False))
     made.append(Rung(CLUSTERED, lambda: cluster(separable(), CLUSTERS), simple, predicts=False))
-    made.append(Rung(INT8, lambda: quantise_aware(separable()), simple, predicts=False))
     return made, left_out
 
 

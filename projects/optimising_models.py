@@ -6,7 +6,7 @@ Data: generated scenes over real photographs (no network), a folder of your own 
     (`--data clothing`), or anything in TensorFlow Datasets (`--data tfds:cifar10`).
 Time: quick about 8 minutes on 2 CPU cores without a GPU (estimated); scenes some hours (estimated).
 Expect: at least 90 % fewer weights than the naive network, epochs at least 2 times and the int8 file at least 3 times as fast, and no
-    accuracy lost (on quick scenes, of a few epochs, at most three points); the course's totals exactly. The run itself checks these numbers.
+    accuracy lost (on quick scenes, of a few epochs, at most three points); the course's totals exactly. The run checks them.
 Limits: times are of this machine while it ran, medians in turns. Accuracies on generated pictures say nothing about the course's, which
     are quoted from memory of its page. XLA, mixed precision and fused steps are timed, not trained again: they change rounding only.
 """
@@ -31,7 +31,7 @@ from zoo.data import Dataset, Examples, load, pace
 from zoo.data.pipeline import Pipeline
 from zoo.export import export, runtimes
 from zoo.export.check import sizes_of
-from zoo.export.compress import cluster, prune, quantise_aware, strip, write_int8
+from zoo.export.compress import cluster, prune, strip
 from zoo.export.policy import in_float32
 from zoo.report import Report
 from zoo.run import Run
@@ -131,7 +131,7 @@ WHY = {
     PRUNED: "Small weights are set to zero. The zeros lie scattered, and no common processor skips them: only the compressed file shrinks.",
     CLUSTERED: "All weights of a kernel share a few values, which gzip finds. Again only the file shrinks.",
     LITERT: "The same float32 numbers in a runtime that is made for inference: batch normalisation melted into its neighbours, no Python.",
-    INT8: "A quarter of the bytes, and integer arithmetic of which a processor does four times as much at once. Training had the rounding.",
+    INT8: "A quarter of the bytes, and integer arithmetic of which a processor does four times as much at once.",
 }
 """What every rung does, and why it helps or does not; by device where that matters."""
 
@@ -252,10 +252,10 @@ def train_it_better(run: Run, report: Report, config: Config, pipelines: dict[st
 def make_it_small(run: Run, report: Report, config: Config, pipelines: dict[str, Pipeline]) -> None:
     """Make it small.
 
-    Three ways that work together, each after a few epochs of repair: **pruning** sets the smallest weights to zero (Zhu & Gupta 2017,
-    arXiv:1710.01878), **clustering** lets the others share a few values (Han et al. 2016, arXiv:1510.00149), and **training for int8**
-    rounds everything as the file will (Jacob et al. 2018, arXiv:1712.05877). Zeros stay zeros and clusters stay clusters on the way.
-    The last two rungs leave Keras: the same network as a LiteRT file, in float32 and in int8.
+    Three ways that work together. **Pruning** sets the smallest weights to zero (Zhu & Gupta 2017, arXiv:1710.01878) and **clustering**
+    lets the others share a few values (Han et al. 2016, arXiv:1510.00149), each with a few epochs of repair; zeros stay zeros on the way.
+    The last two rungs leave Keras: the same network as a LiteRT file, in float32 and in **int8** (Jacob et al. 2018, arXiv:1712.05877),
+    where every tensor's range is measured on a hundred training pictures.
     """
     with run.step("make it small"):
         report.lesson(make_it_small)
@@ -512,14 +512,15 @@ def train(run, config, pipelines, name: str, row: str, recipe: Recipe, teacher: 
 
 
 def shrink(config: Config, pipelines: dict[str, Pipeline], seed: int) -> None:
-    """Prune the distilled network, cluster what is left, and write it as float32 and, rounded, as int8."""
+    """Prune the distilled network, cluster what is left, and write it as float32 and as int8, whose ranges are measured on a hundred pictures."""
     student, recipe = in_float32(loaded(config, DISTILLED, seed)), repair(config, seed)
     updates = max(1, 3 * config.fine_tune * pipelines["train"].steps(config.batch_size) // 4)
     every = max(1, updates // 10)
     sparse = shrunk(config, pipelines, PRUNED, recipe, lambda: prune(student, config.sparsity, updates=updates, every=every))
     shared = shrunk(config, pipelines, CLUSTERED, recipe, lambda: cluster(sparse, config.clusters))
+    seen = pipelines["train"].pixels()[:100]
     written(config, pipelines, LITERT, seed, lambda path: export(shared, path))
-    written(config, pipelines, INT8, seed, lambda path: int8(config, pipelines, shared, recipe, path))
+    written(config, pipelines, INT8, seed, lambda path: export(shared, path, precision="int8", images=seen))
 
 
 def shrunk(config, pipelines, name: str, recipe: Recipe, rewrite: Callable[[], keras.Model]) -> keras.Model:
@@ -535,17 +536,6 @@ def shrunk(config, pipelines, name: str, recipe: Recipe, rewrite: Callable[[], k
 
     own.once("measure", measured)
     return keras.saving.load_model(own.folder / "small.keras", compile=False)
-
-
-def int8(config, pipelines, model: keras.Model, recipe: Recipe, path: Path) -> None:
-    """Write `model` for int8: trained for it on TensorFlow, elsewhere with ranges measured on a hundred pictures."""
-    if keras.backend.backend() != "tensorflow":
-        export(model, path, precision="int8", images=pipelines["train"].pixels()[:100])
-        return
-    own = Run.open(path.parent / "aware", {"rung": INT8, **dataclasses.asdict(recipe)}, name="int8")
-    aware = quantise_aware(model, keep="clusters", momentum=0.9)
-    fit(aware, SimpleNamespace(**pipelines), recipe, own)
-    write_int8(aware, path)
 
 
 def written(config, pipelines, name: str, seed: int, write: Callable[[Path], object]) -> None:
@@ -617,7 +607,6 @@ def ways(run: Run, config: Config, pipelines: dict[str, Pipeline]) -> tuple[list
     made.append(Rung(DISTILLED, lambda: pupil_of(pooling(), separable()), averaged, predicts=False))
     made.append(Rung(PRUNED, lambda: prune(separable(), config.sparsity, updates=1000), low, predicts=False))
     made.append(Rung(CLUSTERED, lambda: cluster(separable(), config.clusters), low, predicts=False))
-    made.append(Rung(INT8, lambda: quantise_aware(separable()), low, predicts=False))
     return made, left_out
 
 

@@ -22,7 +22,7 @@ from zoo.train.tune import Tuned
 TINY = Scenes(size=32, train=32, validation=12, test=18, counter=12)
 ROWS = {NAIVE: "course_cnn_flatten_micro", POOLING: "course_cnn_micro", SEPARABLE: "course_cnn_separable_micro"}
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="int8 training writes LiteRT on TensorFlow")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT is written on TensorFlow")
 
 
 def _chosen(build, data, recipe, **_):
@@ -78,7 +78,7 @@ def finished(tmp_path_factory):
         ):
             project.main(config)
         before = Run.read(folder).metrics
-        for work in ("tune", "fit", "distil", "measure", "footprint", "prune", "cluster", "quantise_aware"):
+        for work in ("tune", "fit", "distil", "measure", "footprint", "prune", "cluster", "export"):
             patch.setattr(project, work, _no_training)
         patch.setattr(project.pace, "ladder", _no_training)
         with pytest.raises(SystemExit, match="broken promise"):
