@@ -512,7 +512,7 @@ def train(run, config, pipelines, name: str, row: str, recipe: Recipe, teacher: 
 
 
 def shrink(config: Config, pipelines: dict[str, Pipeline], seed: int) -> None:
-    """Prune the distilled network, cluster what is left, and write it as float32 and as int8, whose ranges are measured on a hundred pictures."""
+    """Prune the distilled network, cluster what is left, and write it as float32 and as int8 with measured ranges."""
     student, recipe = in_float32(loaded(config, DISTILLED, seed)), repair(config, seed)
     updates = max(1, 3 * config.fine_tune * pipelines["train"].steps(config.batch_size) // 4)
     every = max(1, updates // 10)
