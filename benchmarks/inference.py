@@ -24,6 +24,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from zoo.cores import cores
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "inference.md"
 ROWS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "convnext_tiny")
@@ -173,7 +175,7 @@ def _batch(batch: int, size: int):
 def _file_calls(path: str, size: int, as_default: bool) -> dict:
     from zoo.export.runtimes import load
 
-    run = load(path, threads=_threads(), as_default=as_default)
+    run = load(path, threads=cores(), as_default=as_default)
     return {"run": lambda batch, seconds: _timed(run, _batch(batch, size), seconds)}
 
 
@@ -214,15 +216,11 @@ def _keras_calls(row: str) -> dict:
     }
 
 
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def machine() -> str:
     """Hardware and versions in one line."""
     name = next((line.partition(":")[2].strip() for line in _processor() if line.startswith("model name")), platform.processor())
     packages = ("keras", "tensorflow", "onnxruntime", "openvino", "nncf", "ai-edge-litert")
-    return f"{name}, {_threads()} threads, {platform.platform()}, " + ", ".join(f"{package} {_version(package)}" for package in packages)
+    return f"{name}, {cores()} threads, {platform.platform()}, " + ", ".join(f"{package} {_version(package)}" for package in packages)
 
 
 def _processor() -> list[str]:

@@ -271,14 +271,7 @@ def finish(run: Run, report: Report, config: Config) -> Run:
     """Hold the run against its promise, and write the report."""
     reached = {**run.metrics, "three 3x3 save weights": float(abs(run.metrics["small_kernels"] - 27 / 49) < 1e-9)}
     expected = {"accuracy": config.expect, "gap": config.expect_gap if "gap" in reached else None, "three 3x3 save weights": 1.0}
-    broken = report.promises(expected, reached)
-    where = run.environment
-    report.heading("Where and how long")
-    report.facts({name: f"{seconds:.0f} s" for name, seconds in run.seconds().items()})
-    report.text(f"{where['platform']}, {where['cpus']} CPUs, Python {where['python']}, backend {where['backend']}, seed {config.seed}.")
-    print(f"report: {report.write(run.folder)}")
-    if broken:
-        sys.exit("broken promise: " + "; ".join(broken) + ". The report is complete: look there before you lower the number.")
+    report.close(run, expected, reached, seed=config.seed)
     return run
 
 

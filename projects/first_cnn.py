@@ -448,14 +448,7 @@ def export_the_model(run: Run, report: Report, config: Config, model: keras.Mode
 
 def finish(run: Run, report: Report, config: Config) -> Run:
     """Hold the run against its promise, and write the report."""
-    broken = report.promises({"accuracy": config.expect, "gap": config.expect_gap}, run.metrics)
-    where = run.environment
-    report.heading("Where and how long")
-    report.facts({name: f"{seconds:.0f} s" for name, seconds in run.seconds().items()})
-    report.text(f"{where['platform']}, {where['cpus']} CPUs, Python {where['python']}, backend {where['backend']}, seed {config.seed}.")
-    print(f"report: {report.write(run.folder)}")
-    if broken:
-        sys.exit("broken promise: " + "; ".join(broken) + ". The report is complete: look there before you lower the number.")
+    report.close(run, {"accuracy": config.expect, "gap": config.expect_gap}, run.metrics, seed=config.seed)
     return run
 
 

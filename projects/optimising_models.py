@@ -28,6 +28,7 @@ from PIL import Image
 import zoo
 from zoo import viz
 from zoo.command import start
+from zoo.cores import cores
 from zoo.data import Dataset, Examples, load, pace
 from zoo.data.pipeline import Pipeline
 from zoo.export import export, runtimes
@@ -444,14 +445,7 @@ def finish(run: Run, report: Report, config: Config) -> Run:
     }
     reached = {text: run.metrics[key] for key, text in named.items()} | {"the course's totals are exact": run.metrics["exact"]}
     expected = {text: getattr(config, f"expect_{key}") for key, text in named.items()} | {"the course's totals are exact": 1.0}
-    broken = report.promises(expected, reached)
-    where = run.environment
-    report.heading("Where and how long")
-    report.facts({name: f"{seconds:.0f} s" for name, seconds in run.seconds().items()})
-    report.text(f"{where['platform']}, {where['cpus']} CPUs, Python {where['python']}, backend {where['backend']}, seed {config.seed}.")
-    print(f"report: {report.write(run.folder)}")
-    if broken:
-        sys.exit("broken promise: " + "; ".join(broken) + ". The report is complete: look there before you lower the number.")
+    report.close(run, expected, reached, seed=config.seed)
     return run
 
 
@@ -679,10 +673,6 @@ def milliseconds(seconds: float | None) -> str:
 def said(switches: dict) -> str:
     steps = switches["steps_per_execution"]
     return f"{switches['precision']}, XLA {'on' if switches['jit'] is True else 'off'}, {steps} step{'s' * (steps > 1)} a call"
-
-
-def cores() -> int:
-    return machine.facts()["cores"]
 
 
 def pictures(run: Run, config: Config, data: Dataset) -> Examples:

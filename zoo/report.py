@@ -18,9 +18,11 @@ import io
 import math
 import os
 import re
+import sys
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo import atomic
 from zoo.markup import html_blocks, inline_html, inline_markdown, markdown_blocks, plain_markdown
@@ -176,6 +178,20 @@ class Report:
         self.table(["number", "at least", "this run", "promise"], rows)
         self.note("; ".join(broken) + "." if broken else "Every promise of this run was kept.", "fail" if broken else "pass")
         return broken
+
+    def close(self, run: Any, floors: Mapping[str, float | None], reached: Mapping[str, float], *, seed: int) -> None:
+        """The last sections, promises and where and how long it ran; then write both files into the folder of `run` and print where.
+
+        floors, reached: as `promises` takes them. Raises SystemExit for a broken promise, when the report is written.
+        """
+        broken = self.promises(floors, reached)
+        where = run.environment
+        self.heading("Where and how long")
+        self.facts({name: f"{seconds:.0f} s" for name, seconds in run.seconds().items()})
+        self.text(f"{where['platform']}, {where['cpus']} CPUs, Python {where['python']}, backend {where['backend']}, seed {seed}.")
+        print(f"report: {self.write(run.folder)}")
+        if broken:
+            sys.exit("broken promise: " + "; ".join(broken) + ". The report is complete: look there before you lower the number.")
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Write report.md and report.html into `folder`, atomically, and return the path of report.html."""

@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 
 from zoo import atomic
+from zoo.cores import cores
 
 _OUTPUTS = ("metrics.json", "progress.json", "history.csv", "model.keras")
 _PACKAGES = ("vision-zoo-keras", "keras", "tensorflow", "jax", "torch", "numpy", "pillow")
@@ -320,7 +321,7 @@ def _surroundings(config: dict) -> dict:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpus": cores(),
         "backend": backend,
         "versions": {package: version for package in _PACKAGES if (version := _version(package)) is not None},
         "commit": _commit(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.pipeline import Pipeline, _key, _pieces
+from zoo.data.pipeline import Pipeline, _key
 
 
 class BalancedPipeline(Pipeline):
@@ -27,28 +27,8 @@ class BalancedPipeline(Pipeline):
         shares = 1.0 / counts[labels]
         self._edges = np.cumsum(shares) / shares.sum()  # image i owns the interval between edge i - 1 and edge i
 
-    def training(
-        self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False, part: tuple[int, int] = (0, 1)
-    ) -> tf.data.Dataset:
-        """As `Pipeline.training`, balanced. What changes an image is keyed by its place in the epoch, so copies differ."""
-        self.steps(batch_size, drop_remainder)
-        load, augment, labels, count = self._loader, self.augment, self._labels, len(self)
-        edges = tf.constant(self._edges[:-1], tf.float64)
-
-        def epoch_batches(epoch):
-            drawn = tf.random.stateless_uniform([count], seed=_key(seed, epoch, -2), dtype=tf.float64)
-            order = tf.cast(tf.searchsorted(edges, drawn, side="right"), tf.int64)
-            places = tf.data.Dataset.from_tensor_slices((order, tf.range(count, dtype=tf.int64)))
-            if augment is None:
-                places = places.map(lambda index, _: index)
-            else:
-                places = places.map(lambda index, place: (index, augment.draws(_key(seed, epoch, place))))
-            return _pieces(places.batch(batch_size, drop_remainder=drop_remainder), part)
-
-        def batch(indices, draws=None):
-            images = load(indices)
-            images = tf.cast(images, tf.float32) if augment is None else augment.apply(images, draws)
-            return images, tf.gather(labels, indices)
-
-        epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max)
-        return self._run(epochs.flat_map(epoch_batches), batch)
+    def _order(self, seed: int, epoch):
+        """Images drawn by class. What changes one is keyed by its place in the epoch, so copies differ."""
+        drawn = tf.random.stateless_uniform([len(self)], seed=_key(seed, epoch, -2), dtype=tf.float64)
+        order = tf.searchsorted(tf.constant(self._edges[:-1], tf.float64), drawn, side="right")
+        return tf.cast(order, tf.int64), tf.range(len(self), dtype=tf.int64)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from zoo.cores import cores
 from zoo.data.augment import Augment
 from zoo.data.dataset import Examples
-from zoo.data.plan import Plan, budget, cores, plan
+from zoo.data.plan import Plan, budget, plan
 
 if TYPE_CHECKING:
     from zoo.data.changes import Chain
@@ -99,15 +100,10 @@ class Pipeline:
         part: (i, n) gives the i-th of n pieces of every batch, for process i of n; only those images are decoded.
         """
         self.steps(batch_size, drop_remainder)
-        load, augment, labels, repeats = self._loader, self.augment, self._labels, self.repeats
+        load, augment, labels = self._loader, self.augment, self._labels
 
         def epoch_batches(epoch):
-            order = _permutation(len(self), seed, epoch)
-            keys = order
-            if repeats > 1:  # copy c of picture i draws as picture i + c * n would
-                copies = tf.range(len(self), dtype=tf.int64) % repeats
-                order = tf.repeat(order[: math.ceil(len(self) / repeats)], repeats)[: len(self)]
-                keys = order + copies * len(self)
+            order, keys = self._order(seed, epoch)
             indices = tf.data.Dataset.from_tensor_slices(order)
             if augment is not None:
                 indices = tf.data.Dataset.from_tensor_slices((order, keys))
@@ -122,6 +118,15 @@ class Pipeline:
         epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max)
         dataset = self._run(epochs.flat_map(epoch_batches), batch, self.deterministic)
         return dataset if self.device is None else dataset.apply(tf.data.experimental.prefetch_to_device(self.device))
+
+    def _order(self, seed: int, epoch):
+        """int64 (n,) twice: the images of an epoch in their order, and for each the number that its changes are drawn from."""
+        order = _permutation(len(self), seed, epoch)
+        if self.repeats == 1:
+            return order, order
+        copies = tf.range(len(self), dtype=tf.int64) % self.repeats
+        order = tf.repeat(order[: math.ceil(len(self) / self.repeats)], self.repeats)[: len(self)]
+        return order, order + copies * len(self)  # copy c of picture i draws as picture i + c * n would
 
     def evaluation(self, batch_size: int, part: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Every image once, in the order of the split, unchanged; with part = (i, n) only the i-th of n pieces of every batch."""

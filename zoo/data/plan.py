@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from zoo.cores import cores
 
 if TYPE_CHECKING:
     from zoo.data.pipeline import Pipeline
@@ -66,11 +67,6 @@ def free_memory(root: Path = Path("/")) -> int | None:
     if limit.exists() and used.exists() and limit.read_text().strip() != "max":
         found.append(max(0, int(limit.read_text()) - int(used.read_text())))
     return min(found) if found else None
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def plan(pipeline: Pipeline) -> Plan:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.cores import cores
 from zoo.export.agree import difference, outputs
 from zoo.export.runtimes import load, name_of
 from zoo.export.write import format_of
@@ -125,7 +126,7 @@ def check_files(
     images = np.asarray(images, "float32")
     if not len(images):
         raise ValueError("there are no images to check the files on; give at least one")
-    threads = threads or _available()
+    threads = threads or cores()
     wanted = outputs(model, images)
     calls: list[Callable] = [model.predict_on_batch]
     rows = [dataclasses.replace(_row("the model", "keras", model.compute_dtype, _engine(), wanted, wanted, None), judged=False)]
@@ -142,10 +143,10 @@ def check_files(
     return Report(model.name, len(images), threads, repeats, tuple(rows))
 
 
-def sizes_of(path: str | os.PathLike) -> tuple[int, int]:
-    """Bytes of a file with all that belongs to it (a SavedModel's folder, OpenVINO's .bin), as they are and after gzip at level 6."""
+def sizes_of(path: str | os.PathLike, level: int = 6) -> tuple[int, int]:
+    """Bytes of a file with all that belongs to it (a SavedModel's folder, OpenVINO's .bin), as they are and after gzip, without a date."""
     contents = [file.read_bytes() for file in parts_of(path)]
-    return sum(map(len, contents)), sum(len(gzip.compress(content, 6, mtime=0)) for content in contents)
+    return sum(map(len, contents)), sum(len(gzip.compress(content, level, mtime=0)) for content in contents)
 
 
 def parts_of(path: str | os.PathLike) -> list[Path]:
@@ -176,11 +177,6 @@ def _problem(precision: str, found, agreement: float | None) -> str:
     if found.top1 is not None and found.top1 < least:
         return f"DOES NOT AGREE: {found.top1:.1%} of the images keep their class, wanted is {least:.0%}"
     return ""
-
-
-def _available() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _engine() -> str:

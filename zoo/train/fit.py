@@ -26,6 +26,7 @@ from zoo.train.check import check_batch, check_labels
 from zoo.train.guard import FiniteGuard, fitting_batch, is_out_of_memory
 from zoo.train.keeper import Keeper, best_epoch, repair_history
 from zoo.train.recipe import Recipe
+from zoo.train.switches import largest_divisor
 
 
 class OutOfMemory(RuntimeError):
@@ -142,7 +143,7 @@ def compile_for(model: keras.Model, recipe: Recipe, steps: int, loss=None, metri
     Keras fetches that many batches even where the epoch has fewer left, which would shift every following epoch, so the
     largest divisor of `steps` that is not above the recipe's number is taken.
     """
-    fused = max(number for number in range(1, recipe.steps_per_execution + 1) if steps % number == 0)
+    fused = largest_divisor(steps, recipe.steps_per_execution)
     updates = recipe.epochs * steps
     if recipe.ema is not None and updates * (1.0 - recipe.ema) < 3:
         wanted = f"ema={recipe.ema} averages over about {1 / (1 - recipe.ema):.0f} updates"
@@ -282,7 +283,8 @@ def _train(model, train, validation, recipe, steps, callbacks, done: int, verbos
         if not is_out_of_memory(error):
             raise
         size = recipe.batch_size
-        fits = fitting_batch(lambda size: _try_batch(model, train, recipe, size), size)
+        alone = distribute.current().kind is None  # other devices and processes would have to take part in a trial
+        fits = fitting_batch(lambda size: _try_batch(model, train, recipe, size), size) if alone else None
         half = fits or max(size // 2, 1)
         known = f"batch_size={half}, which was tried and fits," if fits else f"batch_size={half}" if size > 1 else "smaller images"
         instead = f"with learning_rate={recipe.learning_rate * half / size:g}, or accumulation={recipe.accumulation * size // half}"
@@ -295,8 +297,6 @@ def _train(model, train, validation, recipe, steps, callbacks, done: int, verbos
 
 def _try_batch(model, train, recipe: Recipe, size: int) -> None:
     """One update on `size` images. The model is lost anyway: its weights are somewhere inside an update."""
-    if distribute.current().kind is not None:
-        raise NotImplementedError("the other devices and processes do not take part in a trial")
     images, labels = next(iter(train.training(recipe.batch_size, recipe.seed, 0)))
     model.train_on_batch(images[:size], labels[:size])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import keras
 
+from zoo.cores import cores
 from zoo.train import startup
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch")
@@ -28,7 +28,7 @@ def facts() -> dict:
             continue
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "device": startup.device(),
         "gpus": _gpus(),
         "backend": keras.backend.backend(),

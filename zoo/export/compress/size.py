@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.export.check import sizes_of
 from zoo.export.compress.int8 import kernels_of
 from zoo.export.compress.rewrite import Rewritten, kernel_names
 
@@ -54,14 +54,14 @@ def size_of(name: str, path: str | os.PathLike, model: keras.Model | None = None
         kernels = list(_kernels(model))
     else:
         raise ValueError(f"the kernels of {path.name!r} cannot be read from the file: give the model too, or a .tflite file")
-    content = path.read_bytes()
+    whole, packed = sizes_of(path, level=9)
     return Size(
         name=name,
         parameters=sum(kernel.size for kernel in kernels),
         nonzero=sum(int(np.count_nonzero(kernel)) for kernel in kernels),
         distinct=max((len(np.unique(kernel)) for kernel in kernels), default=0),
-        file_bytes=len(content),
-        gzip_bytes=len(gzip.compress(content, compresslevel=9, mtime=0)),
+        file_bytes=whole,
+        gzip_bytes=packed,
         accuracy=accuracy,
     )
 
