@@ -11,8 +11,9 @@ import threading
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from keras import ops, tree
 from zoo.explain.images import as_batch, chunks, length
 from zoo.explain.places import Place, default_place, final_activation, find_layer
 from zoo.explain.tap import method, substituted, tapped
-from zoo.explain.targets import ClassScore, as_target, class_score, select
+from zoo.explain.targets import Target, as_target, select
 from zoo.gradients import jit, tapped_value_and_grad, value_and_grad
 
 KEPT = 12
@@ -53,13 +54,13 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
     """
     with _session(model, images) as (memory, batch):
         place = _place(memory, model, layer, batch)
-        target, indices = _target(memory, model, target, batch)
+        target, data = _target(memory, model, target, batch)
 
         def build(scored):
             operation = weakref.ref(place.operation)
 
-            def heat(images, indices):
-                def score(tap, images, indices):
+            def heat(images, data):
+                def score(tap, images, data):
                     maps = []
 
                     def keep(y):
@@ -67,16 +68,16 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
                         return maps[0]
 
                     with tapped(operation(), place.call, keep):
-                        value = scored(images, indices)
+                        value = ops.sum(scored(images, data))
                     return value, maps[0]
 
-                (_, maps), gradients = tapped_value_and_grad(score)(images, indices)
+                (_, maps), gradients = tapped_value_and_grad(score)(images, data)
                 return reduce(_float32(maps), _float32(gradients))
 
             return heat
 
         key = (reduce, id(place.operation), place.call)
-        found = _run(_compiled(memory, model, key, target, batch, build), batch, indices, batch_size)
+        found = _run(_compiled(memory, model, key, target, batch, build), batch, data, batch_size)
     if found.shape[1:] == (1, 1):
         raise ValueError(
             f"the map of {place.operation.name!r} is 1x1: with one place only it cannot say where; choose an earlier layer or larger images"
@@ -87,21 +88,68 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
 def image_gradients(model, images, target, batch_size: int, reduce: Callable) -> np.ndarray:
     """`reduce(gradients) -> (b, h, w)` of d score / d image, over all chunks; in a model of several inputs, its first image."""
     with _session(model, images) as (memory, batch):
-        target, indices = _target(memory, model, target, batch)
-        number = next((n for n, leaf in enumerate(tree.flatten(batch)) if leaf.ndim == 4), 0)
+        target, data = _target(memory, model, target, batch)
+        program = _gradient_program(memory, model, target, batch, reduce)
+        return _run(program, batch, data, batch_size)
 
-        def build(scored):
-            def heat(images, indices):
-                leaves = tree.flatten(images)
 
-                def score(image):
-                    return scored(tree.pack_sequence_as(images, [*leaves[:number], image, *leaves[number + 1 :]]), indices)
+@contextlib.contextmanager
+def probe(model, images, target, batch_size: int) -> Iterator[Probe]:
+    """Scores and gradients of changed copies of the images, for one target that the unchanged images decide (see `Probe`)."""
+    with _session(model, images) as (memory, batch):
+        target, data = _target(memory, model, target, batch)
+        if isinstance(target, Target):
+            settle = _compiled_forward(memory, model, target, batch, "settled")
+            data = _run(settle, batch, data, batch_size)
+        yield Probe(memory, model, target, batch, data, batch_size)
 
-                return reduce(value_and_grad(score)(leaves[number])[1])
 
-            return heat
+@dataclass
+class Probe:
+    """Ask the model about changed copies of its images.
 
-        return _run(_compiled(memory, model, (reduce, number), target, batch, build), batch, indices, batch_size)
+    Every copy belongs to one of the images and is scored for that image's target: a predicted class stays the class that the
+    unchanged image has. In a model of several inputs the first image is changed and the others are those of the image.
+    """
+
+    memory: _Memory
+    model: keras.Model
+    target: Any
+    batch: Any
+    data: Any
+    batch_size: int
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """The unchanged images (b, h, w, c), floating, in [0, 255]."""
+        return tree.flatten(self.batch)[self._number]
+
+    def scores(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The score of each changed picture (n, h, w, c): float32 (n,). rows: int (n,), which image each one belongs to."""
+        program = _compiled_forward(self.memory, self.model, self.target, self.batch, "score")
+        return self._ask(program, pictures, rows)
+
+    def gradients(self, pictures: np.ndarray, rows: np.ndarray, reduce: Callable | None = None) -> np.ndarray:
+        """d score / d picture at each changed picture (n, h, w, c): float32 (n, h, w, c), or `reduce` of it with keras.ops."""
+        program = _gradient_program(self.memory, self.model, self.target, self.batch, reduce or _unreduced)
+        return self._ask(program, pictures, rows)
+
+    @property
+    def _number(self) -> int:
+        return _first_image(self.batch)
+
+    def _ask(self, program, pictures, rows):
+        rows = np.asarray(rows)
+        pictures = np.asarray(pictures, dtype=self.pictures.dtype)
+        if rows.shape != pictures.shape[:1] or pictures.shape[1:] != self.pictures.shape[1:]:
+            raise ValueError(
+                f"changed pictures are (n, {', '.join(map(str, self.pictures.shape[1:]))}) with rows (n,), "
+                f"got shapes {pictures.shape} and {rows.shape}"
+            )
+        leaves = [leaf[rows] for leaf in tree.flatten(self.batch)]
+        leaves[self._number] = pictures
+        batch = tree.pack_sequence_as(self.batch, leaves)
+        return _run(program, batch, tree.map_structure(lambda leaf: leaf[rows], self.data), self.batch_size)
 
 
 def maps_of(model, images, layer, batch_size: int) -> np.ndarray:
@@ -111,7 +159,7 @@ def maps_of(model, images, layer, batch_size: int) -> np.ndarray:
         owner: Callable = weakref.ref(model)
         operation = weakref.ref(place.operation)
 
-        def maps(images, indices):
+        def maps(images, _):
             found = []
 
             def keep(y):
@@ -151,59 +199,113 @@ def _weakly(place: Place):
 
 
 def _target(memory, model, target, batch):
-    """The target to compile, and the int32 (b,) that varies from image to image without compiling again."""
+    """The target, and its data: numpy arrays with a row per image, which vary without compiling again."""
     target = as_target(target)
-    if not isinstance(target, ClassScore):
+    if not isinstance(target, Target):
         return target, np.zeros(length(batch), np.int32)
-    classes, _ = _head(memory, model, target.output, batch)
-    return ClassScore(None, target.output), target.indices(length(batch), classes)
+    shape, _ = _head(memory, model, target, batch)
+    return target, target.data(length(batch), shape)
 
 
-def _head(memory, model, output, batch):
-    """How many classes an output (b, classes) has, and a reference to the final activation, to be left out for its logits."""
+def _head(memory, model, target, batch):
+    """The shape of what the target reads, without the batch axis, and a reference to a final activation that is to be left out."""
+    logits, output = getattr(target, "logits", False), getattr(target, "output", None)
 
     def look():
         one = tree.map_structure(lambda leaf: leaf[:1], batch)
         outputs = model(_tensors(one), training=False)
-        row = ops.convert_to_numpy(ops.cast(select(outputs, output), "float32"))[0]
+        read = tree.flatten(target.select(outputs) if isinstance(target, Target) else select(outputs, output))[0]
+        if not logits:
+            return tuple(read.shape[1:]), _nothing
         number = sorted(outputs).index(output) if isinstance(outputs, dict) and output is not None else int(output or 0)
         activation = final_activation(model, number, one)
-        if activation is None and len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3:
-            warnings.warn(
-                f"the model {model.name!r} seems to end in probabilities, but not by a layer that can be left out: "
-                "the probability is explained, and its gradient vanishes where the model is certain",
-                stacklevel=6,
-            )
-        return len(row), _nothing if activation is None else weakref.ref(activation)
+        if activation is None and len(read.shape) == 2:
+            _warn_of_probabilities(model, ops.convert_to_numpy(ops.cast(read, "float32"))[0])
+        return tuple(read.shape[1:]), _nothing if activation is None else weakref.ref(activation)
 
-    return _kept(memory, model, ("head", output), look)
+    return _kept(memory, model, ("head", type(target), output, logits), look)
+
+
+def _warn_of_probabilities(model, row: np.ndarray) -> None:
+    if len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3:
+        warnings.warn(
+            f"the model {model.name!r} seems to end in probabilities, but not by a layer that can be left out: "
+            "the probability is explained, and its gradient vanishes where the model is certain",
+            stacklevel=7,
+        )
 
 
 def _nothing():
     return None
 
 
-def _compiled(memory, model, key, target, batch, build):
-    """`build(scored)` compiled, where scored(images, indices) is the summed score of the target."""
-    is_class = isinstance(target, ClassScore)
-    on_logits = is_class or getattr(target, "logits", False)
-    activation = _head(memory, model, getattr(target, "output", None), batch)[1] if on_logits else _nothing
+def _scored(memory, model, target, batch, step: str = "score"):
+    """scored(images, data) -> the score of each image (b,); or what another step of the target ("settled") makes of the outputs."""
+    needs_look = isinstance(target, Target) or getattr(target, "logits", False)
+    activation = _head(memory, model, target, batch)[1] if needs_look else _nothing
     owner: Callable = weakref.ref(model)
 
-    def scored(images, indices):
+    def scored(images, data):
         with _without(activation()):
             outputs = owner()(images, training=False)
-        scores = class_score(target.select(outputs), indices) if is_class else target(outputs)
+        if step != "score":
+            return getattr(target, step)(target.select(outputs), data)
+        scores = target.score(target.select(outputs), data) if isinstance(target, Target) else target(outputs)
         if len(scores.shape) != 1:
             raise ValueError(
                 f"a target gives one score per image, shape (b,), got {tuple(scores.shape)}; reduce the other axes in the target"
             )
-        return ops.sum(_float32(scores))
+        return _float32(scores)
+
+    return scored
+
+
+def _compiled(memory, model, key, target, batch, build):
+    """`build(scored)` compiled, and kept for the next call with the same key and target."""
 
     def make():
-        return jit(build(scored), model.variables), target  # the target is kept, so that its id stays its own
+        return jit(build(_scored(memory, model, target, batch)), model.variables), target  # kept too, so that its id stays its own
 
-    return _kept(memory, model, (*key, target if _hashable(target) else id(target)), make)[0]
+    return _kept(memory, model, (*key, _target_key(target)), make)[0]
+
+
+def _compiled_forward(memory, model, target, batch, step: str):
+    def make():
+        return jit(_scored(memory, model, target, batch, step), model.variables), target
+
+    return _kept(memory, model, (step, _target_key(target)), make)[0]
+
+
+def _gradient_program(memory, model, target, batch, reduce: Callable):
+    """(images, data) -> `reduce(gradients)` of d score / d the first image, compiled."""
+    number = _first_image(batch)
+
+    def build(scored):
+        def heat(images, data):
+            leaves = tree.flatten(images)
+
+            def score(image):
+                return ops.sum(scored(tree.pack_sequence_as(images, [*leaves[:number], image, *leaves[number + 1 :]]), data))
+
+            return reduce(value_and_grad(score)(leaves[number])[1])
+
+        return heat
+
+    return _compiled(memory, model, (reduce, number), target, batch, build)
+
+
+def _first_image(batch) -> int:
+    return next((n for n, leaf in enumerate(tree.flatten(batch)) if leaf.ndim == 4), 0)
+
+
+def _unreduced(gradients):
+    return gradients
+
+
+def _target_key(target):
+    if isinstance(target, Target):
+        return target.key
+    return target if _hashable(target) else id(target)
 
 
 @contextlib.contextmanager
@@ -229,12 +331,13 @@ def _kept(memory: _Memory, model, key, make: Callable):
     return made
 
 
-def _run(compiled, batch, indices: np.ndarray, batch_size: int) -> np.ndarray:
+def _run(compiled, batch, data, batch_size: int):
+    """The program over all chunks; its numpy results joined, a structure of them if it gives several."""
     parts = []
-    for rows, (images, wanted) in chunks((batch, indices), batch_size):
-        part = compiled(_tensors(images), ops.convert_to_tensor(wanted, dtype="int32"))
-        parts.append(ops.convert_to_numpy(part)[: rows.stop - rows.start])
-    return np.concatenate(parts)
+    for rows, (images, wanted) in chunks((batch, data), batch_size):
+        part = tree.map_structure(ops.convert_to_numpy, compiled(_tensors(images), _tensors(wanted)))
+        parts.append(tree.map_structure(lambda found, rows=rows: found[: rows.stop - rows.start], part))
+    return tree.map_structure(lambda *found: np.concatenate(found), *parts)
 
 
 def _float32(x):

@@ -1,62 +1,92 @@
 """What is explained: small objects that turn the outputs of a model into one score per image.
 
-A target is any callable `outputs -> (b,)` written with keras.ops; it is summed over the batch and differentiated. Every
-method of this room takes the same targets. Make one and use it again: the compiled function is kept per target object.
+A `Target` says which output it reads, keeps what varies from image to image (`data`, so that another class does not compile
+again), and scores. Any callable `outputs -> (b,)` written with keras.ops is a target too; it is compiled once per object, so make
+one and use it again. Every method of this room takes the same targets.
 """
 
 from __future__ import annotations
 
+import abc
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
+from keras import ops, tree
+
+
+class Target(abc.ABC):
+    """What every target of this room is. Subclasses are frozen dataclasses with the two attributes below and three methods.
+
+    output: which output is read, for a model with several: its key in a dict of outputs, or its number in a list.
+    logits: whether the value before a final softmax or sigmoid is explained, because the gradient of a probability vanishes
+            where the model is certain.
+    """
+
+    output: str | int | None = None
+    logits: bool = True
+
+    @property
+    def key(self) -> tuple:
+        """What the compiled function depends on, hashable; two targets of equal key differ in their data only."""
+        return (type(self), self.output, self.logits)
+
+    def select(self, outputs):
+        """What is read of the model's outputs."""
+        return select(outputs, self.output)
+
+    @abc.abstractmethod
+    def data(self, images: int, shape: tuple) -> Any:
+        """numpy arrays with a leading axis of `images`, handed to `score`; `shape` is that of what is read, without the batch axis.
+
+        Raises ValueError when the target does not fit the number of images or the shape.
+        """
+
+    def settled(self, output, data):
+        """The data with what the unchanged images decide (their predicted class) filled in, for methods that change the images."""
+        return data
+
+    @abc.abstractmethod
+    def score(self, output, data):
+        """What is read, and a chunk of the data -> (b,), with keras.ops."""
+
+    def __call__(self, outputs):
+        """The model's outputs as tensors -> (b,)."""
+        read = self.select(outputs)
+        first = tree.flatten(read)[0]
+        return self.score(read, tree.map_structure(ops.convert_to_tensor, self.data(int(first.shape[0]), tuple(first.shape[1:]))))
 
 
 @dataclass(frozen=True)
-class ClassScore:
+class ClassScore(Target):
     """The logit of a class.
 
     index:  the class, a sequence of one class per image, or None for the class that the model predicts for each image.
     output: which output, for a model with several: its key in a dict of outputs, or its number in a list.
 
-    Under a final softmax or sigmoid the value before it is explained, because the gradient of a probability vanishes where
-    the model is certain. With one logit (b, 1), the only class is 0.
+    Under a final softmax or sigmoid the value before it is explained. With one logit (b, 1), the only class is 0.
     """
 
     index: int | Sequence[int] | None = None
     output: str | int | None = None
 
     def __post_init__(self):
-        if isinstance(self.index, Sequence | np.ndarray) and not isinstance(self.index, str):
-            object.__setattr__(self, "index", tuple(_class_number(entry) for entry in self.index))
-        elif self.index is not None:
-            object.__setattr__(self, "index", _class_number(self.index))
+        object.__setattr__(self, "index", class_numbers(self.index))
 
-    def __call__(self, outputs):
-        """outputs (b, classes) or the model's structure of them -> (b,)."""
-        logits = self.select(outputs)
-        numbers = -1 if self.index is None else self.index
-        return class_score(logits, ops.zeros(ops.shape(logits)[:1], dtype="int32") + ops.convert_to_tensor(numbers, dtype="int32"))
-
-    def select(self, outputs):
-        """The output that holds the logits."""
-        return select(outputs, self.output)
-
-    def indices(self, images: int, classes: int | None) -> np.ndarray:
+    def data(self, images: int, shape: tuple) -> np.ndarray:
         """int32 (images,): the class of each image, -1 for "the predicted one". Raises for a wrong length or range."""
-        if self.index is None:
-            return np.full(images, -1, dtype=np.int32)
-        if isinstance(self.index, tuple) and len(self.index) != images:
-            raise ValueError(f"the target names {len(self.index)} classes for {images} images; give one int for all, or one per image")
-        wanted = np.broadcast_to(np.asarray(self.index, dtype=np.int64), (images,))
-        wrong = sorted({int(index) for index in wanted if index < 0 or (classes is not None and index >= classes)})
-        if wrong:
-            known = "at least 0" if classes is None else f"0 to {classes - 1}, because the model has {classes} outputs"
-            raise ValueError(f"the target class must be {known}, got {', '.join(map(str, wrong))}")
-        return wanted.astype(np.int32)
+        if len(shape) != 1:
+            raise ValueError(f"a class score needs an output (b, classes), got shape (b, {', '.join(map(str, shape))})")
+        return per_image(self.index, images, shape[0])
+
+    def settled(self, output, data):
+        return ops.where(data < 0, ops.cast(ops.argmax(output, axis=-1), "int32"), data)
+
+    def score(self, output, data):
+        chosen = self.settled(output, data)
+        return ops.squeeze(ops.take_along_axis(output, ops.expand_dims(chosen, -1), axis=-1), axis=-1)
 
 
 def as_target(target: Any):
@@ -72,13 +102,6 @@ def as_target(target: Any):
     )
 
 
-def class_score(logits, indices):
-    """Logits (b, classes) and int32 (b,) -> (b,); an index of -1 means the largest logit of its row."""
-    predicted = ops.cast(ops.argmax(logits, axis=-1), "int32")
-    chosen = ops.where(indices < 0, predicted, indices)
-    return ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(chosen, -1), axis=-1), axis=-1)
-
-
 def select(outputs: Any, output: Any):
     """The tensor called `output` in a model's outputs; None for a model with a single output."""
     if isinstance(outputs, dict | list | tuple):
@@ -92,9 +115,28 @@ def select(outputs: Any, output: Any):
         outputs = outputs[output]
     elif output not in (None, 0):
         raise ValueError(f"the model has a single output, output={output!r} was asked for; leave it out")
-    if len(outputs.shape) != 2:
-        raise ValueError(f"a class score needs an output (b, classes), got shape {tuple(outputs.shape)}; pass a callable outputs -> (b,)")
     return outputs
+
+
+def class_numbers(index):
+    """None, an int, or a sequence of ints as a tuple; anything else raises TypeError."""
+    if isinstance(index, Sequence | np.ndarray) and not isinstance(index, str):
+        return tuple(_class_number(entry) for entry in index)
+    return None if index is None else _class_number(index)
+
+
+def per_image(index, images: int, classes: int) -> np.ndarray:
+    """int32 (images,): the class of each image, -1 for None, "the predicted one". Raises ValueError for a wrong length or range."""
+    if index is None:
+        return np.full(images, -1, dtype=np.int32)
+    if isinstance(index, tuple) and len(index) != images:
+        raise ValueError(f"the target names {len(index)} classes for {images} images; give one int for all, or one per image")
+    wanted = np.broadcast_to(np.asarray(index, dtype=np.int64), (images,))
+    wrong = sorted({int(number) for number in wanted if number < 0 or number >= classes})
+    if wrong:
+        known = f"0 to {classes - 1}, because the model has {classes} outputs"
+        raise ValueError(f"the target class must be {known}, got {', '.join(map(str, wrong))}")
+    return wanted.astype(np.int32)
 
 
 def _class_number(index) -> int:
