@@ -1,7 +1,8 @@
 """Inception-ResNet v2, as keras.applications publishes it; images are scaled to [-1, 1].
 
 The one size below is what Keras printed in public download logs; no log shows the other. Licence: of the authors' release for
-TensorFlow. The accuracies are those of the documentation of keras.applications, from memory. timm names its files by no checksum.
+TensorFlow. The accuracies are those of the documentation of keras.applications, from memory, as is
+the licence. timm names its files by no checksum.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Sizes of the files of Keras are those that it printed in public download logs. The file of torchvision also holds the auxiliary
 classifier, which is not read; its size is stated only to a kilobyte. Licences: of the authors' release for TensorFlow, and
-torchvision's own. The accuracies of keras.applications are those of its documentation, from memory.
+torchvision's own. The accuracies of keras.applications are those of its documentation, from memory; so is the licence of its
+files.
 """
 
 from __future__ import annotations

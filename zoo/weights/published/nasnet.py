@@ -1,6 +1,7 @@
 """NASNet-A, as keras.applications and timm publish it; both converted the authors' own weights.
 
-Accuracies of keras.applications: its table of models; of the timm file, timm's table of results on ImageNet. Sizes are not published.
+Accuracies of keras.applications: its table of models; of the timm file, timm's table of results on ImageNet; both, and the licence,
+are written down from memory. Sizes are not published.
 """
 
 from __future__ import annotations
