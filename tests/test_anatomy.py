@@ -16,7 +16,7 @@ from keras import layers
 
 from tests import references
 from zoo import anatomy, registry
-from zoo.anatomy.window import EVERYTHING, PIXEL, Axis, meet
+from zoo.explain.window import EVERYTHING, PIXEL, Axis, meet
 from zoo.gradients import value_and_grad
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,8 +143,8 @@ def test_receptive_fields_that_are_published(name, field, stride):
 
 
 def test_where_branches_meet_the_wider_counts():
-    a, b = Axis(-1, 1, 2), Axis(-3, 0, 2)
-    assert meet([anatomy.View(a, a), anatomy.View(b, b), EVERYTHING]) == anatomy.View(Axis(-3, 1, 2), Axis(-3, 1, 2), whole=True)
+    a, b, both = Axis(-1, 1, 2, centre=0), Axis(-3, 0, 2, centre=-1.5), Axis(-3, 1, 2, centre=-0.75)
+    assert meet([anatomy.View(a, a), anatomy.View(b, b), EVERYTHING]) == anatomy.View(both, both, whole=True)
     assert PIXEL.axes[0].side == 1
     with pytest.raises(ValueError, match="branches with strides"):
         meet([PIXEL, anatomy.View(a, a)])

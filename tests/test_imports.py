@@ -39,7 +39,7 @@ ALLOWED = {
     "weights": {*MODEL, "atomic", "download"},
     "create": {"registry", "weights"},
     "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic", "cores", "download"},
-    "explain": {*MODEL, "gradients"},
+    "explain": {*MODEL, "gradients", "data", "atomic"},
     "export": {*MODEL, "atomic", "cores", "predict", "data", "viz"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
     "anatomy": {*MODEL, "explain"},
@@ -48,7 +48,11 @@ ALLOWED = {
 }
 """Room -> rooms it may import, besides itself."""
 
-COMMANDS = {"zoo/train/command.py": {"create", "data", "predict"}}
+COMMANDS = {
+    "zoo/train/command.py": {"create", "data", "predict"},
+    "zoo/explain/command.py": {"atomic", "data", "predict", "viz"},
+    "zoo/explain/similar_command.py": {"predict", "viz"},
+}
 """A command of the terminal joins rooms that do not know each other, wherever it lives."""
 
 BACKENDS = {"tensorflow", "jax", "torch"}

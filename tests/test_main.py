@@ -155,7 +155,7 @@ def test_a_damaged_run_is_one_line_that_names_the_file(run_folder, picture, tmp_
     [
         (["predict", "--weights", "imagenet"], "--weights goes with --model"),
         (["explain", "--weights", "imagenet"], "--weights goes with --model"),
-        (["explain", "--method", "saliency", "--layer", "stage1_pool"], "--layer goes with gradcam"),
+        (["explain", "--method", "saliency", "--layer", "stage1_pool"], "a layer goes with gradcam"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(run_folder, picture, tmp_path, capsys, arguments, message):
@@ -171,6 +171,96 @@ def test_explain_writes_an_overlay_of_the_models_size(run_folder, picture, tmp_p
         assert overlay.size == (32, 32)
     assert main(["explain", str(picture), "--run", str(run_folder), "--target", "horse"]) == 2
     assert "there is no class 'horse'; classes: cat, dog, newt" in capsys.readouterr().err
+
+
+def explained(arguments, folder):
+    assert main(["explain", *map(str, arguments), "--out", str(folder)]) == 0
+    (out,) = folder.glob("*.png")
+    return out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--method", "gradcam", "--layer", "stage1_pool", "--alpha", "0.3", "--colormap", "viridis", "--side", "200"],
+        ["--method", "smoothgrad", "--options", '{"samples": 4, "seed": 7}', "--target", "dog", "--contrast", "cat"],
+    ],
+)
+def test_the_parameters_draw_the_same_picture_again(run_folder, picture, tmp_path, asked):
+    which = ["--run", run_folder] if "gradcam" in asked else ["--model", "small_cnn_micro", "--side", "90"]
+    if "--model" in which:
+        asked = [{"dog": "2", "cat": "0"}.get(word, word) for word in asked]
+    first = explained([picture, *which, *asked, "--json", tmp_path / "p.json"], tmp_path / "first")
+    assert explained([picture, "--from", tmp_path / "p.json"], tmp_path / "again") == first
+    facts = json.loads((tmp_path / "p.json").read_text())
+    assert facts["question"]["method"] == asked[1]
+    facts["drawn"]["alpha"] = 1.0
+    (tmp_path / "other.json").write_text(json.dumps(facts))
+    assert explained([picture, "--from", tmp_path / "other.json"], tmp_path / "other") != first
+
+
+def test_another_picture_or_model_than_that_of_the_parameters(run_folder, picture, tmp_path, capsys):
+    written = tmp_path / "p.json"
+    explained([picture, "--run", run_folder, "--json", written], tmp_path / "first")
+    other = tmp_path / "other.png"
+    Image.new("RGB", (9, 9), "red").save(other)
+    explained([other, "--from", written], tmp_path / "second")
+    assert "other.png is not the picture of" in capsys.readouterr().err
+    facts = json.loads(written.read_text())
+    facts["model"]["sha256"] = "0" * 64
+    written.write_text(json.dumps(facts))
+    assert main(["explain", str(picture), "--from", str(written)]) == 2
+    assert "it was trained again" in capsys.readouterr().err
+
+
+def test_cost_trust_and_field(run_folder, picture, tmp_path, capsys):
+    command = ["explain", str(picture), "--run", str(run_folder), "--out", str(tmp_path)]
+    assert main([*command, "--method", "occlusion", "--estimate"]) == 0
+    assert re.search(r"about [\d.]+ s: \d+ forward passes", capsys.readouterr().out)
+    assert main([*command, "--method", "smoothgrad", "--options", '{"samples": 3}']) == 0
+    assert "1 forward pass and 3 gradients" in capsys.readouterr().err
+    (tmp_path / "picture_smoothgrad.png").unlink()
+    assert not list(tmp_path.glob("*.png")) or [path.name for path in tmp_path.glob("*.png")] == ["picture.png"]
+    plain = explained([*command[1:4], "--method", "gradcam", "--side", "96"], tmp_path / "plain")
+    boxed = explained([*command[1:4], "--method", "gradcam", "--side", "96", "--field"], tmp_path / "boxed")
+    assert plain != boxed
+    assert main([*command, "--method", "gradcam", "--trust"]) == 0
+    out, told = capsys.readouterr()
+    assert "gradient" not in told  # one gradient is not worth a word
+    assert "Sobel edges" in out
+    assert "Insertion (more is better)" in out
+    assert main(["explain", "--method", "list"]) == 0
+    assert "integrated_gradients" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "gradcm"], "did you mean gradcam"),
+        (["--contrast", "cat", "--target", "cat"], "a contrast needs two classes"),
+        (["--method", "saliency", "--field"], "--field goes with methods that look at a layer"),
+        (["--method", "gradcam", "--options", '{"steps": 3}'], "gradcam has no option steps"),
+        (["--options", "[1]"], "--options is a JSON object"),
+        (["--options", "{"], "--options is a JSON object"),
+        (["--layer", "nowhere"], "no layer 'nowhere'"),
+        (["--alpha", "2"], "alpha must be between 0"),
+    ],
+)
+def test_a_wrong_question_is_one_line(run_folder, picture, tmp_path, capsys, arguments, message):
+    assert main(["explain", str(picture), "--run", str(run_folder), "--out", str(tmp_path), *arguments]) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("zoo explain")]
+    assert message in error
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"question": {"method": "gradcam"}}', '{"question": {"method": "no", "target": 1}}'])
+def test_a_damaged_parameters_file_is_named(picture, tmp_path, capsys, content):
+    (tmp_path / "p.json").write_text(content)
+    assert main(["explain", str(picture), "--from", str(tmp_path / "p.json")]) == 2
+    assert "p.json is no file of parameters" in capsys.readouterr().err
+    assert main(["explain", str(picture), "--from", str(tmp_path / "p.json"), "--method", "gradcam"]) == 2
+    assert "--from brings its own method; leave out --method" in capsys.readouterr().err
+    assert main(["explain", str(picture)]) == 2
+    assert "whose answer?" in capsys.readouterr().err
 
 
 def test_doctor_finds_what_is_broken(tmp_path, capsys):

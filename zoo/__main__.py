@@ -53,12 +53,37 @@ def parser(training: bool = False) -> argparse.ArgumentParser:
     command.add_argument("--top", type=int, default=5, help="how many classes to print (default 5)")
     command.add_argument("--json", action="store_true")
 
-    command = add("explain", explain, "draw where the model looked")
-    _model_options(command)
-    command.add_argument("--method", default="gradcam_plus_plus", choices=("gradcam", "gradcam_plus_plus", "saliency"))
+    command = add("explain", explain, "draw where the model looked, by any method, and say how far to trust it")
+    which = _model_options(command, images="*")
+    which.add_argument("--from", dest="parameters", type=Path, metavar="FILE", help="repeat what --json or the page wrote")
+    command.add_argument("--method", help="name of a method; list shows all (default gradcam_plus_plus)")
     command.add_argument("--target", help="class name or index (default: the predicted class)")
+    command.add_argument("--contrast", metavar="CLASS", help="why the target and not this class?")
     command.add_argument("--layer", help="layer name (default: the input of the last global pooling)")
+    command.add_argument("--options", metavar="JSON", help="""options of the method, such as '{"steps": 100}'""")
+    command.add_argument("--estimate", action="store_true", help="say what it will cost, and stop")
+    command.add_argument("--trust", action="store_true", help="print how far to trust the map, beside maps that know nothing of the model")
+    command.add_argument("--field", action="store_true", help="outline what the hottest cell of the layer saw")
+    command.add_argument("--alpha", type=float, help="opacity of the heat, 0 to 1 (default 0.5)")
+    command.add_argument("--colormap", choices=("inferno", "viridis", "cividis"), help="default inferno")
+    command.add_argument("--side", type=int, metavar="PIXELS", help="draw on the picture, so large (default: as the model saw it)")
     command.add_argument("--out", type=Path, default=Path("."), help="folder for the overlays (default: here)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write everything that is needed to draw the same picture again")
+
+    command = add("similar", similar, "find the pictures of a folder that resemble one, or each other")
+    command.add_argument("image", type=Path, metavar="IMAGE")
+    command.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="searched with its sub-folders, whose names are the classes of the map"
+    )
+    _model_choice(command)
+    command.add_argument("-k", type=int, default=5, help="how many to find (default 5)")
+    command.add_argument("--layer", help="layer whose features are compared (default: the input of the last global pooling)")
+    command.add_argument("--index", type=Path, metavar="FILE", help="keep the features in this .npz file, and use it when it is there")
+    command.add_argument("--strip", type=Path, metavar="PNG", help="draw the picture and those that were found")
+    command.add_argument("--map", type=Path, metavar="PNG", help="draw the folder as a map of concepts")
+    command.add_argument("--method", default="pca", choices=("pca", "tsne", "umap"), help="of the map (default pca)")
+    command.add_argument("--duplicates", type=float, nargs="?", const=0.98, metavar="COSINE", help="list near duplicates (default 0.98)")
+    command.add_argument("--skip-bad", action="store_true", help="leave out and name files that cannot be decoded, instead of stopping")
 
     command = add("export", export, "write a model for other runtimes, and check every file against it")
     command.add_argument("model", metavar="RUN", help="a run folder, a .keras file, or a row of `zoo list`")
@@ -164,7 +189,7 @@ def anatomy(options) -> int:
     titles = {key: f"{key}\n{values.shape[0]}x{values.shape[1]}x{values.shape[2]}" for key, values in maps.items()}
     note = "" if options.weights else " (random weights)"
     figures = {
-        f"{name}_anatomy.png": viz.anatomy.network(_headline(found), found.input_shape, *_drawing(found)),
+        f"{name}_anatomy.png": viz.anatomy.drawn(found),
         f"{name}_maps.png": viz.anatomy.maps(f"{name}{note}", image, {titles[key]: values for key, values in maps.items()}),
     }
     atomic.write(options.out / f"{name}_anatomy.csv", found.csv())
@@ -192,26 +217,16 @@ def predict(options) -> int:
 
 def explain(options) -> int:
     """Write PICTURE_METHOD.png for every picture: the picture under the heat of the asked class."""
-    if options.method == "saliency" and options.layer:
-        raise ValueError("--layer goes with gradcam and gradcam_plus_plus: saliency looks at the pixels; leave out --layer")
-    from PIL import Image
+    from zoo.explain import command
 
-    from zoo import explain as room
-    from zoo import viz
+    return command.run(options)
 
-    predictor = _predictor(options)
-    target = _target(options.target, predictor.classes)
-    method = getattr(room, options.method)
-    extra = {} if options.method == "saliency" else {"layer": options.layer}
-    options.out.mkdir(parents=True, exist_ok=True)
-    print(predictor.note, file=sys.stderr)
-    for path in options.images:
-        batch = predictor.prepare([path])
-        heat = method(predictor.model, batch, target, **extra)[0]
-        out = options.out / f"{Path(path).stem}_{options.method}.png"
-        Image.fromarray(viz.overlay(batch[0].astype("uint8"), heat)).save(out)
-        print(f"{out}  heat from {heat.min():.3g} to {heat.max():.3g}")
-    return 0
+
+def similar(options) -> int:
+    """Print the nearest pictures of a folder; write the strip, the map and the index that were asked for."""
+    from zoo.explain.similar_command import run
+
+    return run(options)
 
 
 def export(options) -> int:
@@ -310,12 +325,17 @@ def _adder(commands):
     return add
 
 
-def _model_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    which = command.add_mutually_exclusive_group(required=True)
+def _model_options(command: argparse.ArgumentParser, images: str = "+"):
+    command.add_argument("images", nargs=images, type=Path, metavar="IMAGE")
+    return _model_choice(command, required=images == "+")
+
+
+def _model_choice(command: argparse.ArgumentParser, required: bool = True):
+    which = command.add_mutually_exclusive_group(required=required)
     which.add_argument("--run", dest="run_folder", metavar="FOLDER", help="a run folder that a project left, such as runs/first_cnn")
     which.add_argument("--model", help="a row of `zoo list`")
     command.add_argument("--weights", help="with --model: a published tag such as imagenet, or a weight file")
+    return which
 
 
 def _predictor(options):
@@ -349,36 +369,6 @@ def _maps(backbone, photo):
     batch = (image if channels == 3 else image.mean(-1, keepdims=True))[None].astype("float32")
     levels = backbone(batch, training=False)
     return image, {key: keras.ops.convert_to_numpy(values)[0] for key, values in levels.items()}
-
-
-def _headline(found) -> str:
-    size = "x".join(map(str, found.input_shape))
-    work = f"{found.parameters:,} parameters, {found.multiply_adds / 1e9:.3g} G multiply-adds, {found.activations / 1e6:.3g} M activations"
-    return f"{found.name}, {size}: {work}, {found.peak_bytes / 2**20:.3g} MiB at its peak"
-
-
-def _drawing(found):
-    """The stages as blocks, and the growth of the view as (block, side, whole): of layers that convolve, mix, pool or join."""
-    from zoo.viz.anatomy import Block
-
-    stages = found.stages
-    blocks = [
-        Block(s.name, s.last.shape, s.layers, s.parameters, s.multiply_adds, s.last.field, s.last.stride, s.last.view.whole) for s in stages
-    ]
-    number = {stage.name: index for index, stage in enumerate(stages)}
-    joins = ("Pooling2D", "Add", "Concatenate")
-    grown = [part for part in found.parts if part.activations or part.kind.endswith(joins)]
-    return blocks, [(number[part.stage], part.field, part.view.whole) for part in grown if part.field is not None or part.stage == "head"]
-
-
-def _target(text: str | None, classes: tuple[str, ...]) -> int | None:
-    if text is None:
-        return None
-    if text in classes:
-        return classes.index(text)
-    if text.isdigit() and int(text) < len(classes):
-        return int(text)
-    raise ValueError(f"there is no class {text!r}; classes: {', '.join(classes[:20])}{' ...' if len(classes) > 20 else ''}")
 
 
 def _checkout(folder: str) -> Path:

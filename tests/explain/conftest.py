@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.explain import patches
+
 SIZE = 16
 
 
@@ -22,3 +24,9 @@ def cnn():
     x = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="last")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(image, keras.layers.Dense(4, name="logits")(x), name="cnn")
+
+
+@pytest.fixture(scope="session")
+def learned():
+    """A network that has learned to tell the textures of `patches`."""
+    return patches.trained()

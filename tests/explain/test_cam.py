@@ -14,7 +14,7 @@ FORMS = ("dense", "activation", "ops", "cast behind")
 
 pytestmark = pytest.mark.backend
 
-CAMS = [explain.gradcam, explain.gradcam_plus_plus]
+CAMS = [explain.gradcam, explain.gradcam_plus_plus, explain.hirescam, explain.layercam]
 
 
 def numpy(x):
@@ -40,6 +40,95 @@ def test_plus_plus_follows_equation_19(cnn, images):
     np.testing.assert_allclose(explain.gradcam_plus_plus(cnn, images, 1, resize=False), expected, atol=1e-5 * expected.max())
 
 
+def test_pooling_and_dense_head_makes_three_methods_one(cnn, images):
+    """A constant gradient is its own mean: HiResCAM is Grad-CAM, and so is Layer-CAM where no weight is negative."""
+    gradcam, hirescam = (method(cnn, images, 2, relu=False) for method in (explain.gradcam, explain.hirescam))
+    np.testing.assert_allclose(hirescam, gradcam, atol=1e-6 * np.abs(gradcam).max())
+    kernel = numpy(cnn.get_layer("logits").kernel)
+    cam = explain.feature_maps(cnn, images) @ np.maximum(kernel[:, 2], 0) / 64
+    layercam = explain.layercam(cnn, images, 2, resize=False, relu=False)
+    np.testing.assert_allclose(layercam, cam, atol=1e-6 * cam.max())
+    assert np.abs(layercam - explain.gradcam(cnn, images, 2, resize=False, relu=False)).max() > 0.1 * cam.max()
+    cnn.get_layer("logits").set_weights([np.abs(kernel), np.zeros(4)])
+    gradcam, layercam = (method(cnn, images, 2) for method in (explain.gradcam, explain.layercam))
+    np.testing.assert_allclose(layercam, gradcam, atol=1e-6 * gradcam.max())
+
+
+def test_small_network_worked_out_by_hand():
+    """The 4x4 image 0..15, two 3x3 convolutions of ones with biases -50 and -75, relu, and a linear head of signs.
+
+    Captum tests its Grad-CAM on this network. The convolutions give [[-5, 4], [31, 40]] and [[-30, -21], [6, 15]]; the score is
+    0 + 4 + 31 + 40 + 0 - 0 - 6 - 15 = 54; its gradients are [[0, 1], [1, 1]] and [[0, 0], [-1, -1]], on the mean 3/4 and -1/2.
+    """
+    image = keras.Input((4, 4, 1))
+    conv, head = layers.Conv2D(2, 3, name="conv"), layers.Dense(1)
+    model = keras.Model(image, head(layers.Flatten()(layers.ReLU()(conv(image)))))
+    conv.set_weights([np.ones((3, 3, 1, 2)), np.array([-50, -75])])
+    head.set_weights([np.stack([[1, 1, 1, 1], [1, -1, -1, -1]], axis=-1).reshape(8, 1), np.zeros(1)])
+    picture = np.arange(16.0).reshape(1, 4, 4, 1)
+    assert numpy(model(picture)).item() == 54
+    options = {"layer": "conv", "resize": False, "relu": False}
+    np.testing.assert_allclose(explain.gradcam(model, picture, 0, **options)[0], [[11.25, 13.5], [20.25, 22.5]], rtol=1e-6)
+    np.testing.assert_allclose(explain.hirescam(model, picture, 0, **options)[0], [[0, 4], [25, 25]], rtol=1e-6)
+    np.testing.assert_allclose(explain.layercam(model, picture, 0, **options)[0], [[0, 4], [31, 40]], rtol=1e-6)
+
+
+def test_hirescam_sums_to_the_score_under_a_linear_head(images):
+    """Draelos and Carin 2020: a Flatten and a Dense layer are linear, so map times gradient is each place's share. Grad-CAM is not."""
+    image = keras.Input((16, 16, 3))
+    maps = layers.Conv2D(5, 3, strides=2, activation="relu")(layers.Rescaling(1 / 255)(image))
+    dense = layers.Dense(3, bias_initializer="ones")
+    model = keras.Model(image, dense(layers.Flatten()(maps)))
+    score = numpy(model(images.astype("float32")))[:, 1] - 1
+    shares = explain.hirescam(model, images, 1, resize=False, relu=False).sum((1, 2))
+    np.testing.assert_allclose(shares, score, atol=1e-5 * np.abs(score).max())
+    means = explain.gradcam(model, images, 1, resize=False, relu=False).sum((1, 2))
+    assert np.abs(means - score).max() > 0.1 * np.abs(score).max()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_eigencam_of_one_pattern_is_that_pattern(sign, images):
+    """A map that is one pattern times a vector has one component: the pattern, less its mean, times the vector's length."""
+    image = keras.Input((16, 16, 1))
+    conv = layers.Conv2D(3, 1, use_bias=False, name="conv")
+    model = keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(conv(image))))
+    vector = sign * np.array([2.0, -0.5, 1.0])
+    conv.set_weights([vector.reshape(1, 1, 1, 3)])
+    pattern = images[..., :1].astype("float64")
+    expected = sign * (pattern - pattern.mean((1, 2), keepdims=True))[..., 0] * np.linalg.norm(vector)  # larger where channels sum to more
+    found = explain.eigencam(model, pattern, relu=False)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
+    np.testing.assert_allclose(explain.eigencam(model, pattern), np.maximum(expected, 0), atol=1e-5 * expected.max())
+
+
+def test_eigencam_is_the_best_approximation_of_rank_one(cnn, images):
+    """Eckart and Young: what its direction explains is the largest eigenvalue of the covariance, here by numpy in float64."""
+    maps = explain.feature_maps(cnn, images).astype("float64").reshape(5, 64, 8)
+    maps -= maps.mean(1, keepdims=True)
+    largest = [np.linalg.eigvalsh(places.T @ places).max() for places in maps]
+    heat = explain.eigencam(cnn, images, resize=False, relu=False).reshape(5, 64)
+    np.testing.assert_allclose((heat**2).sum(1), largest, rtol=1e-5)
+    assert ((heat * maps.sum(-1)).sum(1) >= 0).all()
+
+
+def test_eigencam_is_blind_to_the_class_and_asks_for_none(cnn, images):
+    expected = explain.eigencam(cnn, images)
+    for target in (0, [3, 2, 1, 0, 0], stopping_target):
+        np.testing.assert_array_equal(explain.eigencam(cnn, images, target), expected)
+    cnn.get_layer("logits").set_weights([-weight for weight in cnn.get_layer("logits").get_weights()])
+    np.testing.assert_array_equal(explain.eigencam(cnn, images), expected)
+    image = keras.Input((16, 16, 3))
+    segmenter = keras.Model(image, [layers.Conv2D(2, 1)(layers.Conv2D(4, 3, name="last")(image)), image])
+    assert explain.eigencam(segmenter, images, layer="last", resize=False).shape == (5, 14, 14)
+
+
+def test_eigencam_of_a_flat_map_is_zero_and_warns(images):
+    image = keras.Input((16, 16, 3))
+    model = keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(layers.Conv2D(3, 1)(image))))
+    with pytest.warns(UserWarning, match="or the map is flat"):
+        np.testing.assert_array_equal(explain.eigencam(model, np.full_like(images, 0)), np.zeros((5, 16, 16)))
+
+
 def test_linear_model_has_its_weights_as_saliency(images):
     image = keras.Input(images.shape[1:])
     model = keras.Model(image, layers.Dense(3, name="d")(layers.Flatten()(image)))
@@ -49,7 +138,7 @@ def test_linear_model_has_its_weights_as_saliency(images):
         np.testing.assert_allclose(row, np.abs(kernel[..., index]).max(-1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", [*CAMS, explain.saliency])
+@pytest.mark.parametrize("method", [*CAMS, explain.eigencam, explain.saliency])
 def test_batch_loop_and_chunks_agree(method, images):
     """Every third image has another target, chunks do not divide the batch."""
     model = build_classifier("small_cnn_micro", input_shape=(16, 16, 3))
@@ -70,7 +159,7 @@ def test_no_target_is_the_predicted_class(method, cnn, images):
     np.testing.assert_array_equal(method(cnn, images), method(cnn, images, predicted))
 
 
-@pytest.mark.parametrize("method", [*CAMS, explain.saliency])
+@pytest.mark.parametrize("method", [explain.gradcam, explain.gradcam_plus_plus, explain.saliency])
 @pytest.mark.parametrize(("form", "final"), [*itertools.product(FORMS, ["softmax", "sigmoid"]), ("softmax layer", "softmax")])
 def test_probabilities_are_explained_by_their_logits(method, final, form, cnn, images):
     """The explanation under a final activation, in whatever form, is that of the logits."""
@@ -94,7 +183,7 @@ def test_probabilities_are_explained_by_their_logits(method, final, form, cnn, i
     np.testing.assert_array_equal(numpy(model(images.astype("float32"))), before)
 
 
-@pytest.mark.parametrize("method", [*CAMS, explain.saliency])
+@pytest.mark.parametrize("method", [*CAMS, explain.eigencam, explain.saliency])
 def test_large_logits_and_a_black_image_stay_finite(method, cnn, images):
     """exp(1e4) overflows: the published Grad-CAM++ would return NaN."""
     head = cnn.get_layer("logits")
@@ -107,7 +196,11 @@ def test_large_logits_and_a_black_image_stay_finite(method, cnn, images):
 def test_only_negative_evidence_is_a_zero_map(cnn, images):
     head = cnn.get_layer("logits")
     head.set_weights([-np.abs(head.get_weights()[0]), head.get_weights()[1]])
-    assert explain.gradcam(cnn, images, 0, relu=False).max() <= 0
+    for method in (explain.gradcam, explain.hirescam):
+        assert method(cnn, images, 0, relu=False).max() <= 0
+        np.testing.assert_array_equal(method(cnn, images, 0), np.zeros((5, 16, 16)))
+    with pytest.warns(UserWarning, match="the heat is zero everywhere"):  # Layer-CAM gives negative gradients no weight at all
+        explain.layercam(cnn, images, 0, relu=False)
     heat = explain.gradcam(cnn, images, 0)
     np.testing.assert_array_equal(heat, np.zeros((5, 16, 16)))
     with pytest.warns(UserWarning, match="5 of 5 heat maps hold no positive evidence"):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from zoo.explain import mass_inside
+from zoo.explain import mass_inside, pointing, similarity
 
 HEAT = np.array([[[1.0, 2.0], [3.0, 4.0]], [[0.0, -5.0], [1.0, 0.0]]])
 
@@ -48,3 +49,48 @@ def test_inside_and_outside_add_up_to_one(seed, height, width):
 def test_shapes_that_do_not_match(heat, region):
     with pytest.raises(ValueError, match="got shape"):
         mass_inside(heat, region)
+
+
+@pytest.mark.parametrize(
+    ("region", "tolerance", "expected"),
+    [
+        ([0, 0, 1, 1], 0, 1),  # the maximum is in the upper left pixel
+        ([1, 0, 2, 1], 0, 0),
+        ([1, 0, 2, 1], 1, 1),  # one pixel away
+        ([1, 1, 2, 2], 1, 0),  # a diagonal is 1.41 away
+        ([1, 1, 2, 2], 1.5, 1),
+        ([0, 0, 0, 0], 9, 0),  # no area, no hit
+        (np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1]]), 2, 0),
+        (np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1]]), 3, 1),
+    ],
+)
+def test_pointing_by_hand(region, tolerance, expected):
+    heat = np.array([[5.0, 1, 0], [4, -9, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(pointing(heat, region, tolerance), [expected])
+
+
+def test_pointing_without_heat_and_by_chance():
+    np.testing.assert_array_equal(pointing(np.zeros((1, 3, 3)), [0, 0, 3, 3]), [np.nan])
+    heat = np.random.default_rng(0).random((4000, 8, 8))
+    assert pointing(heat, np.tile([0.0, 0, 4, 2], (4000, 1))).mean() == pytest.approx(8 / 64, abs=0.02)
+    with pytest.raises(ValueError, match="distance in pixels"):
+        pointing(heat, [0, 0, 4, 2], -1)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 7))
+def test_similarity_is_scipys_spearman(seed, side):
+    """With ties, which a coarse map is full of."""
+    one, other = np.random.default_rng(seed).integers(0, 4, (2, 3, side, side)).astype(float)
+    for found, a, b in zip(similarity(one, other), one, other, strict=True):
+        if np.ptp(a) and np.ptp(b):
+            assert found == pytest.approx(abs(stats.spearmanr(a.ravel(), b.ravel()).statistic), abs=1e-9)
+        else:
+            assert np.isnan(found)
+
+
+def test_order_alone_is_compared():
+    heat = np.random.default_rng(1).random((2, 6, 6))
+    np.testing.assert_allclose(similarity(heat, np.exp(9 * heat)), 1)
+    np.testing.assert_allclose(similarity(heat, -heat), 1)
+    with pytest.raises(ValueError, match="equal shape"):
+        similarity(heat, heat[:1])

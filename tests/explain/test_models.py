@@ -1,5 +1,7 @@
 """The model matrix (bar B11): the same small network in every form that Keras knows must give the same explanation."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from keras import layers, ops
 from zoo import explain
 
 pytestmark = pytest.mark.backend
+
+PICTURES = np.random.default_rng(7).integers(0, 256, (5, 16, 16, 3)).astype("uint8")
 
 
 def trunk():
@@ -119,6 +123,8 @@ def float16():
 
 FORMS = [sequential_with_input, sequential_without_input, nested, nested_twice, nested_in_sequential, nested_with_its_pooling]
 FORMS += [Subclassed, PlainPooling, functional_with_subclassed_block, any_size]
+WITHOUT_GRAPH = (Subclassed, PlainPooling, functional_with_subclassed_block)
+"""Where layers sit is not written down in these: their maps are stretched over the image, not placed by receptive fields."""
 
 
 def alike(model, images):
@@ -136,20 +142,98 @@ def test_every_form_gives_the_same_explanation(make, images):
     model = alike(make(), images)
     maps = explain.default_layer(model, images).name
     assert maps in ("last", "pool")  # "pool" stands for what it reads
-    for method in (explain.gradcam, explain.saliency):
-        expected = method(reference, images, [2, 0])
+    placement = explain.placement_of(model, images)
+    assert placement == ("stretch" if make in WITHOUT_GRAPH else "field")
+    for method, how in ((explain.gradcam, {"placement": placement}), (explain.saliency, {})):
+        expected = method(reference, images, [2, 0], **how)
         np.testing.assert_allclose(method(model, images, [2, 0]), expected, rtol=1e-5, atol=1e-6 * expected.max(), err_msg=method.__name__)
-    expected = explain.gradcam(reference, images, 1, layer="first", relu=False)
+    expected = explain.gradcam(reference, images, 1, layer="first", relu=False, placement=placement)
     found = explain.gradcam(model, images, 1, layer="first", relu=False)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
+def raw(method):
+    """The method's map of the layer itself: where it is placed depends on whether the form tells its geometry."""
+    return functools.wraps(method)(functools.partial(method, resize=False))
+
+
+def occlusion(*arguments):
+    return explain.occlusion(*arguments, window=4, stride=4)
+
+
+def rise(*arguments):
+    return explain.rise(*arguments, masks=20)
+
+
+METHODS = [*(raw(method) for method in (explain.eigencam, explain.hirescam, explain.layercam, explain.scorecam)), occlusion, rise]
+
+
+@functools.cache
+def of_the_functional_model(method, batch, *target):
+    """What a method gives for the functional form; batch: how many of the images."""
+    keras.config.set_dtype_policy("float32")
+    images = PICTURES[:batch]
+    return method(alike(functional(), images), images, *target)
+
+
+@pytest.mark.parametrize("make", FORMS, ids=lambda make: make.__name__)
+def test_every_method_on_every_form(make):
+    images = PICTURES[:2]
+    model = alike(make(), images)
+    for method in METHODS:
+        expected = of_the_functional_model(method, 2, (2, 0))
+        found = method(model, images, [2, 0])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max(), err_msg=method.__name__)
+
+
+GRADIENTS = {
+    "gradient": explain.gradient,
+    "input_x_gradient": explain.input_x_gradient,
+    "smoothgrad": lambda *args: explain.smoothgrad(*args, samples=2),
+    "vargrad": lambda *args: explain.vargrad(*args, samples=2),
+    "integrated_gradients": lambda *args: explain.integrated_gradients(*args, steps=2).heat,
+    "guided_backprop": explain.guided_backprop,
+}
+
+
+@pytest.fixture(scope="module")
+def functional_gradients():
+    """The images, and what every gradient method says about them in the functional form."""
+    images = np.random.default_rng(7).integers(0, 256, (2, 16, 16, 3)).astype("uint8")
+    model = alike(functional(), images)
+    return images, {name: method(model, images, [2, 0]) for name, method in GRADIENTS.items()}
+
+
+@pytest.mark.filterwarnings("ignore:guided backpropagation fails")
+@pytest.mark.parametrize("make", FORMS, ids=lambda make: make.__name__)
+def test_every_form_gives_the_same_gradients(make, functional_gradients):
+    images, expected = functional_gradients
+    model = alike(make(), images)
+    for name, method in GRADIENTS.items():
+        found, scale = method(model, images, [2, 0]), np.abs(expected[name]).max()
+        np.testing.assert_allclose(found, expected[name], atol=1e-5 * scale, rtol=0, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore:guided backpropagation fails")
+@pytest.mark.parametrize(("make", "cosine"), [(float16, 0.97), (bfloat16, 0.9)])
+def test_gradients_in_mixed_precision(make, cosine, functional_gradients):
+    """A ReLU whose input is nearly zero may switch by rounding, so the pictures are compared, not their pixels."""
+    images, expected = functional_gradients
+    model = alike(make(), images)
+    for name in ("gradient", "integrated_gradients", "guided_backprop"):
+        found = GRADIENTS[name](model, images, [2, 0])
+        assert found.dtype == np.float32
+        alike_as = np.vdot(found, expected[name]) / np.linalg.norm(found) / np.linalg.norm(expected[name])
+        assert alike_as >= cosine, f"{name} {alike_as}"
+
+
+@pytest.mark.parametrize("method", [explain.gradcam, *METHODS], ids=lambda method: method.__name__)
 @pytest.mark.parametrize(("make", "tolerance"), [(float16, 0.01), (bfloat16, 0.08)])
-def test_mixed_precision(make, tolerance, images):
-    expected = explain.gradcam(alike(functional(), images), images, 1)
-    found = explain.gradcam(alike(make(), images), images, 1)
+def test_mixed_precision(make, tolerance, method):
+    expected = of_the_functional_model(method, 5, 1)
+    found = method(alike(make(), PICTURES), PICTURES, 1)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=tolerance * expected.max())
+    np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_never_built_sequential(images):
@@ -194,6 +278,16 @@ def test_shared_layers_of_a_siamese_model(images):
     np.testing.assert_allclose(second, -first[::-1], rtol=1e-5, atol=1e-7)  # by symmetry
     with pytest.raises(ValueError, match="'last' is called 2 times"):
         explain.gradcam(model, [images, images], 0, layer=("last", 2))
+
+
+@pytest.mark.parametrize("method", [explain.gradcam, explain.saliency, *METHODS], ids=lambda method: method.__name__)
+def test_channels_first_is_refused(method, images):
+    """Read as channels last, its maps would have the height for their channels, without any error."""
+    image, inside = keras.Input((16, 16, 3)), keras.Input((3, 16, 16))
+    pool = layers.GlobalAveragePooling2D(data_format="channels_first", name="pool")
+    model = keras.Model(image, layers.Dense(2)(keras.Model(inside, pool(inside), name="first")(layers.Permute((3, 1, 2))(image))))
+    with pytest.raises(ValueError, match="layer 'first/pool' of .* works channels first"):
+        method(model, images, 1)
 
 
 def test_segmenter_explains_a_pixel(images):

@@ -45,7 +45,8 @@ def test_repeated_calls_do_not_trace_again(images):
 def test_sixty_repeats_keep_no_memory(cnn, images):
     def repeat(times):
         for number in range(times):
-            explain.gradcam(cnn, images, number % 4, relu=False)
+            for method in (explain.gradcam, explain.layercam, explain.hirescam, explain.eigencam):
+                method(cnn, images, number % 4, relu=False)
             explain.saliency(cnn, images, number % 4)
 
     repeat(3)

@@ -6,7 +6,7 @@ found.multiply_adds, found.activations, found.levels["c5"].field
 """
 
 from zoo.anatomy.measure import Anatomy, Part, Stage, levels, measure
-from zoo.anatomy.window import View
 from zoo.anatomy.work import multiply_adds
+from zoo.explain.window import View
 
 __all__ = ["Anatomy", "Part", "Stage", "View", "levels", "measure", "multiply_adds"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import keras
 
 from zoo.anatomy import work
-from zoo.anatomy.window import PIXEL, View, see
 from zoo.explain.places import graph
+from zoo.explain.receptive_field import seen_from
+from zoo.explain.window import View
 
 COLUMNS = (
     *("layer", "kind", "stage", "output", "parameters", "multiply_adds", "activations"),
@@ -29,7 +30,7 @@ class Part:
     shape:         of its output without the batch.
     parameters:    trainable ones that no earlier layer has.
     multiply_adds, activations: for one image, see `zoo.anatomy.work`.
-    view:          what its units see, see `zoo.anatomy.window`.
+    view:          what its units see, see `zoo.explain.window`.
     """
 
     name: str
@@ -135,14 +136,11 @@ def measure(model: keras.Model, levels: Mapping[str, str] | None = None) -> Anat
             f"{model.name} takes images of any size, its anatomy needs one; build it with input_shape=(height, width, channels)"
         )
     stages = _stages(forward, dict(levels or {}))
-    views = {forward.inputs[0]: PIXEL}
+    views = seen_from(forward, forward.inputs)
     seen: set[int] = set()
     parts = []
     for index, event in enumerate(forward.events):
         operation, read, given = event.place.operation, event.inputs[0].shape, event.outputs[0].shape
-        known, shapes = [views[tensor] for tensor in event.inputs], [tensor.shape for tensor in event.inputs]
-        for tensor in event.outputs:
-            views[tensor] = see(operation, known, shapes, tensor.shape)
         shown = max(event.outputs, key=lambda tensor: len(tensor.shape))
         weights = [weight for weight in getattr(operation, "weights", ()) if weight.trainable and id(weight) not in seen]
         seen.update(map(id, weights))

@@ -95,7 +95,7 @@ def _numbers(array) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype.kind not in "uif" and array.dtype.name != "bfloat16":
         raise TypeError(f"images must be numbers in [0, 255], got dtype {array.dtype}")
-    array = array.astype(keras.config.floatx())
+    array = array.astype(keras.config.floatx(), copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"images must be finite, got {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite")
     return array

@@ -14,15 +14,64 @@ def mass_inside(heat, region) -> np.ndarray:
 
     A map without positive heat gives NaN: it says neither inside nor outside. Raises ValueError for shapes that do not match.
     """
-    heat = np.asarray(heat, dtype=np.float64)
-    heat = heat[None] if heat.ndim == 2 else heat
-    if heat.ndim != 3 or not np.isfinite(heat).all():
-        raise ValueError(f"heat must be finite maps (b, h, w) or (h, w), got shape {heat.shape}")
+    heat = finite_maps(heat)
     mask = _mask(np.asarray(region), heat.shape)
     heat = np.maximum(heat, 0)
     total = heat.sum(axis=(1, 2))
     inside = (heat * mask).sum(axis=(1, 2))
     return np.divide(inside, total, out=np.full(len(heat), np.nan), where=total > 0)
+
+
+def pointing(heat, region, tolerance: float = 0) -> np.ndarray:
+    """The pointing game (Zhang et al. 2018, arXiv:1608.00507, section 4.2): 1 where a map's maximum hits the region, else 0.
+
+    heat, region: as in `mass_inside`; the first maximum counts.
+    tolerance:    how far from the region it may lie, in pixels between centres; the paper allows 15.
+
+    float64 (b,); a map without positive heat gives NaN, as in `mass_inside`. Chance is the share of pixels that count as hits.
+    """
+    heat = finite_maps(heat)
+    if not np.isfinite(tolerance) or tolerance < 0:
+        raise ValueError(f"tolerance is a distance in pixels, 0 or more, got {tolerance!r}")
+    answers = np.full(len(heat), np.nan)
+    for number, (values, mask) in enumerate(zip(heat, _mask(np.asarray(region), heat.shape), strict=True)):
+        if values.max() > 0:
+            row, column = np.unravel_index(values.argmax(), values.shape)
+            y, x = np.nonzero(mask)
+            answers[number] = bool(((y - row) ** 2 + (x - column) ** 2 <= tolerance**2).any())
+    return answers
+
+
+def similarity(one, other) -> np.ndarray:
+    """|Spearman's rank correlation| of two maps of each image: float64 (b,) in [0, 1], as Adebayo et al. 2018 compare maps.
+
+    one, other: (b, h, w) or (h, w). 1 is the same order of all places (or the reverse), 0 none in common. Equal values share their
+    mean rank. A constant map has no order: NaN.
+    """
+    one, other = finite_maps(one), finite_maps(other)
+    if one.shape != other.shape:
+        raise ValueError(f"two sets of maps of equal shape are compared, got {one.shape} and {other.shape}")
+    return np.array([_rank_correlation(a.ravel(), b.ravel()) for a, b in zip(one, other, strict=True)])
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = (ranks - ranks.mean() for ranks in (_ranks(a), _ranks(b)))
+    spread = np.sqrt((a @ a) * (b @ b))
+    return float(abs(a @ b) / spread) if spread > 0 else np.nan
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
+
+
+def finite_maps(heat) -> np.ndarray:
+    """Maps (b, h, w), or one (h, w), as float64 (b, h, w). Raises ValueError for another shape, NaN or infinity."""
+    heat = np.asarray(heat, dtype=np.float64)
+    heat = heat[None] if heat.ndim == 2 else heat
+    if heat.ndim != 3 or not np.isfinite(heat).all():
+        raise ValueError(f"heat must be finite maps (b, h, w) or (h, w), got shape {heat.shape}")
+    return heat
 
 
 def _mask(region: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

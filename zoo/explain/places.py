@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,12 +147,15 @@ def final_activation(model: keras.Model, output: int, images=None):
 # the graph of a functional model
 
 
-def graph(model) -> Forward | None:
-    """The forward pass of a functional or built Sequential model, nested ones opened; None for any other model."""
+def graph(model, shapes: Sequence[tuple] | None = None) -> Forward | None:
+    """The forward pass of a functional or built Sequential model, nested ones opened; None for any other model.
+
+    shapes: of its inputs, where the model leaves sizes open; every tensor of the forward pass then has the shape that follows.
+    """
     function = _function(model)
     if function is None:
         return None
-    inputs = [Tensor(tuple(tensor.shape)) for tensor in function.inputs]
+    inputs = [Tensor(tuple(shape)) for shape in shapes or [tensor.shape for tensor in function.inputs]]
     events: list[Event] = []
     outputs = _open(function, inputs, events, {})
     return Forward(tuple(events), tuple(inputs), tuple(outputs))
@@ -179,10 +182,19 @@ def _open(function, inputs, events, calls) -> list[Tensor]:
             else:
                 number = calls.get(id(node.operation), 0)
                 calls[id(node.operation)] = number + 1
-                given = [Tensor(tuple(symbol.shape)) for symbol in node.output_tensors]
+                given = [Tensor(shape) for shape in _given_shapes(node, read)]
                 events.append(Event(Place(node.operation, number), tuple(read), tuple(given)))
             known.update((id(symbol), tensor) for symbol, tensor in zip(node.output_tensors, given, strict=True))
     return [known[id(symbol)] for symbol in function.outputs]
+
+
+def _given_shapes(node, read) -> list[tuple]:
+    """Shapes of what an operation gives: those that the model was built with, unless it reads others than then."""
+    if all(tensor.shape == tuple(symbol.shape) for symbol, tensor in zip(node.input_tensors, read, strict=True)):
+        return [tuple(symbol.shape) for symbol in node.output_tensors]
+    symbols = {id(s): keras.KerasTensor(tensor.shape, s.dtype) for s, tensor in zip(node.input_tensors, read, strict=True)}
+    args, kwargs = node.arguments.fill_in(symbols)
+    return [tuple(symbol.shape) for symbol in tree.flatten(node.operation.compute_output_spec(*args, **kwargs))]
 
 
 def _crossings(forward: Forward) -> list[tuple[Event, Tensor]]:
@@ -251,7 +263,7 @@ def recorded(model, images=None) -> Forward:
 
     image = _example(model) if images is None else tree.map_structure(lambda array: ops.convert_to_tensor(array[:1]), images)
     with contextlib.ExitStack() as stack:
-        for operation in {id(operation): operation for _, operation in _paths(model)}.values():
+        for operation in operations(model):
             stack.enter_context(substituted(operation, method(operation), listening(operation)))
         outputs = named(model(image, training=False))
     return Forward(tuple(events), named(image), outputs)
@@ -290,6 +302,16 @@ def _example(model):
     return ops.zeros((1, *shapes[0][1:]))
 
 
+def check_channels_last(model) -> None:
+    """Raises ValueError for a model with a layer that reads (b, c, h, w): its maps and images would be read with their axes mixed up."""
+    for path, operation in _paths(model):
+        if getattr(operation, "data_format", None) == "channels_first":
+            raise ValueError(
+                f"the layer {path!r} of {model.name!r} works channels first, (b, c, h, w); explanations need channels last, (b, h, w, c): "
+                "build the model with data_format='channels_last', its weights stay the same"
+            )
+
+
 # what a model is made of
 
 
@@ -301,6 +323,11 @@ def children(operation) -> Iterable:
     if not isinstance(operation, keras.layers.Layer):
         return []
     return operation._flatten_layers(include_self=False, recursive=False)
+
+
+def operations(model) -> list:
+    """Every operation inside `model`, nested ones too, each once."""
+    return list({id(operation): operation for _, operation in _paths(model)}.values())
 
 
 def _paths(model, prefix="") -> Iterable[tuple[str, Any]]:

@@ -15,7 +15,7 @@ def saliency(model, images, target=None, *, batch_size: int = 32) -> np.ndarray:
 
     Arguments and errors are those of `gradcam`. Captum's `Saliency` is the same before the maximum over the channels.
     """
-    heat = image_gradients(model, images, target, batch_size, _largest)
+    heat, _ = image_gradients(model, images, target, batch_size, _largest)
     if not heat.any():
         warnings.warn(
             "the saliency is zero everywhere: the score does not depend on the image, or the model reads it as integers", stacklevel=2

@@ -1,6 +1,6 @@
 """One explanation from start to end: check, find the place and the target, compile once, run chunk by chunk.
 
-Compiled functions are kept per model (a dozen at most, the least recently used goes) and hold the model weakly, so a model that
+Compiled functions are kept per model (a few dozen at most, the least recently used goes) and hold the model weakly, so a model that
 nobody else needs is freed. One explanation at a time runs on a model; others of other models, and predictions, do not wait.
 """
 
@@ -19,14 +19,16 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from zoo.explain.images import as_batch, chunks, length
-from zoo.explain.places import Place, default_place, final_activation, find_layer
+from zoo.explain.images import as_batch, chunks, length, picture
+from zoo.explain.places import Place, check_channels_last, default_place, final_activation, find_layer
+from zoo.explain.progress import Progress, report
+from zoo.explain.receptive_field import ReceptiveField, field_at
 from zoo.explain.tap import method, substituted, tapped
-from zoo.explain.targets import Target, as_target, select
+from zoo.explain.targets import Target, as_target, select, single
 from zoo.gradients import jit, tapped_value_and_grad, value_and_grad
 
-KEPT = 12
-"""Things remembered per model: compiled functions, the default layer, the outputs."""
+KEPT = 32
+"""Things remembered per model: compiled functions, the default layer, the outputs, receptive fields."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
                     return value, maps[0]
 
                 (_, maps), gradients = tapped_value_and_grad(score)(images, data)
-                return reduce(_float32(maps), _float32(gradients))
+                return reduce(single(maps), single(gradients))
 
             return heat
 
@@ -85,12 +87,17 @@ def map_gradients(model, images, target, layer, batch_size: int, reduce: Callabl
     return found, batch
 
 
-def image_gradients(model, images, target, batch_size: int, reduce: Callable) -> np.ndarray:
-    """`reduce(gradients) -> (b, h, w)` of d score / d image, over all chunks; in a model of several inputs, its first image."""
+def image_gradients(
+    model, images, target, batch_size: int, reduce: Callable | None = None, around: Callable | None = None, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """d score / d image (b, h, w, c), or `reduce` of it, over all chunks, with the images; in a model of several inputs, its first image.
+
+    around: a function of this module's callers, model -> context manager, within which the model runs and is differentiated.
+    """
     with _session(model, images) as (memory, batch):
         target, data = _target(memory, model, target, batch)
-        program = _gradient_program(memory, model, target, batch, reduce)
-        return _run(program, batch, data, batch_size)
+        program = _gradient_program(memory, model, target, batch, reduce or _unreduced, around=around)
+        return _run(program, batch, data, batch_size, progress), tree.flatten(batch)[_first_image(batch)]
 
 
 @contextlib.contextmanager
@@ -134,6 +141,11 @@ class Probe:
         program = _gradient_program(self.memory, self.model, self.target, self.batch, reduce or _unreduced)
         return self._ask(program, pictures, rows)
 
+    def scores_and_gradients(self, pictures: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both at the price of one: float32 (n,) and (n, h, w, c)."""
+        program = _gradient_program(self.memory, self.model, self.target, self.batch, _unreduced, with_scores=True)
+        return self._ask(program, pictures, rows)
+
     @property
     def _number(self) -> int:
         return _first_image(self.batch)
@@ -156,21 +168,76 @@ def maps_of(model, images, layer, batch_size: int) -> np.ndarray:
     """The maps (b, h, w, c) of a layer, over all chunks."""
     with _session(model, images) as (memory, batch):
         place = _place(memory, model, layer, batch)
-        owner: Callable = weakref.ref(model)
-        operation = weakref.ref(place.operation)
+        read = _maps(model, place)
+        compiled = _kept(
+            memory,
+            model,
+            ("maps", id(place.operation), place.call),
+            lambda: jit(lambda images, unused: single(read(images)), model.variables),
+        )
+        return _run(compiled, batch, np.zeros(length(batch), np.int32), batch_size)
 
-        def maps(images, _):
+
+def _maps(model, place: Place) -> Callable:
+    """images -> the map (b, h, w, c) at a place of the model."""
+    owner: Callable = weakref.ref(model)
+    operation = weakref.ref(place.operation)
+
+    def maps(images):
+        found = []
+
+        def keep(y):
+            found.append(y)
+            return y
+
+        with tapped(operation(), place.call, keep):
+            owner()(images, training=False)
+        return found[0]
+
+    return maps
+
+
+def field_of(model, images, layer) -> ReceptiveField | None:
+    """The receptive field of a layer's map on images of this size; None where it is not known. Computed once per layer and size."""
+    with _session(model, images) as (memory, batch):
+        place, size = _place(memory, model, layer, batch), picture(batch).shape[1:3]
+
+        def look():
+            try:
+                return field_at(model, place, size)
+            except ValueError:
+                return None
+
+        return _kept(memory, model, ("field", id(place.operation), place.call, size), look)
+
+
+def vectors_of(model, images, place: Place, reads: bool, batch_size: int) -> np.ndarray:
+    """The vector of each image at a place, float32 (b, c), over all chunks: (b, h, w, c) and (b, n, c) by their mean, (b, c) as it is.
+
+    reads: of an operation that turns a map into a vector, the map is taken: a pooling stands for what it reads.
+    """
+    with _session(model, images) as (memory, batch):
+        owner: Callable = weakref.ref(model)
+        operation, name = weakref.ref(place.operation), place.operation.name
+
+        def vectors(images, _):
             found = []
 
-            def keep(y):
-                found.append(y)
-                return y
+            def listen(original, *args, **kwargs):
+                output = original(*args, **kwargs)
+                pools = len(getattr(output, "shape", ())) == 2 and args and len(getattr(args[0], "shape", ())) == 4
+                found.append(args[0] if reads and pools else output)
+                return output
 
-            with tapped(operation(), place.call, keep):
+            with substituted(operation(), method(operation()), listen):
                 owner()(images, training=False)
-            return _float32(found[0])
+            if len(found) <= place.call or len(getattr(found[place.call], "shape", ())) not in (2, 3, 4):
+                raise ValueError(f"the layer {name!r} gives no features at its call {place.call}; wanted (b, c), (b, n, c) or maps")
+            values = ops.cast(found[place.call], "float32")
+            return ops.mean(values, axis=tuple(range(1, len(values.shape) - 1))) if len(values.shape) > 2 else values
 
-        compiled = _kept(memory, model, ("maps", id(place.operation), place.call), lambda: jit(maps, model.variables))
+        key = ("vectors", id(place.operation), place.call, reads)
+        compiled = _kept(memory, model, key, lambda: jit(vectors, model.variables))
         return _run(compiled, batch, np.zeros(length(batch), np.int32), batch_size)
 
 
@@ -184,6 +251,7 @@ def _session(model, images):
     with memory.lock:
         if not model.built:
             model(_tensors(tree.map_structure(lambda leaf: leaf[:1], batch)), training=False)
+        _kept(memory, model, "channels last", lambda: check_channels_last(model))
         yield memory, batch
 
 
@@ -213,21 +281,33 @@ def _head(memory, model, target, batch):
 
     def look():
         one = tree.map_structure(lambda leaf: leaf[:1], batch)
-        outputs = model(_tensors(one), training=False)
+        outputs = _forward(memory, model, target, batch)(_tensors(one))
         read = tree.flatten(target.select(outputs) if isinstance(target, Target) else select(outputs, output))[0]
         if not logits:
             return tuple(read.shape[1:]), _nothing
         number = sorted(outputs).index(output) if isinstance(outputs, dict) and output is not None else int(output or 0)
         activation = final_activation(model, number, one)
-        if activation is None and len(read.shape) == 2:
+        if activation is None:
+            if isinstance(target, Target):
+                target.data(length(batch), tuple(read.shape[1:]))  # one that does not fit is refused, without a warning before
             _warn_of_probabilities(model, ops.convert_to_numpy(ops.cast(read, "float32"))[0])
         return tuple(read.shape[1:]), _nothing if activation is None else weakref.ref(activation)
 
-    return _kept(memory, model, ("head", type(target), output, logits), look)
+    return _kept(memory, model, ("head", *(target.key if isinstance(target, Target) else (type(target), output, logits))), look)
 
 
-def _warn_of_probabilities(model, row: np.ndarray) -> None:
-    if len(row) > 1 and row.min() >= 0 and abs(row.sum() - 1) < 1e-3:
+def _forward(memory, model, target, batch) -> Callable:
+    """images -> the outputs of the model, or the map of the layer that the target reads instead."""
+    layer = getattr(target, "layer", None) if isinstance(target, Target) else None
+    if layer is not None:
+        return _maps(model, _place(memory, model, layer, batch))
+    owner: Callable = weakref.ref(model)
+    return lambda images: owner()(images, training=False)
+
+
+def _warn_of_probabilities(model, scores: np.ndarray) -> None:
+    """scores: (..., classes) of one image."""
+    if scores.shape[-1:] > (1,) and scores.min() >= 0 and np.abs(scores.sum(-1) - 1).max() < 1e-3:
         warnings.warn(
             f"the model {model.name!r} seems to end in probabilities, but not by a layer that can be left out: "
             "the probability is explained, and its gradient vanishes where the model is certain",
@@ -243,11 +323,11 @@ def _scored(memory, model, target, batch, step: str = "score"):
     """scored(images, data) -> the score of each image (b,); or what another step of the target ("settled") makes of the outputs."""
     needs_look = isinstance(target, Target) or getattr(target, "logits", False)
     activation = _head(memory, model, target, batch)[1] if needs_look else _nothing
-    owner: Callable = weakref.ref(model)
+    forward = _forward(memory, model, target, batch)
 
     def scored(images, data):
         with _without(activation()):
-            outputs = owner()(images, training=False)
+            outputs = forward(images)
         if step != "score":
             return getattr(target, step)(target.select(outputs), data)
         scores = target.score(target.select(outputs), data) if isinstance(target, Target) else target(outputs)
@@ -255,7 +335,7 @@ def _scored(memory, model, target, batch, step: str = "score"):
             raise ValueError(
                 f"a target gives one score per image, shape (b,), got {tuple(scores.shape)}; reduce the other axes in the target"
             )
-        return _float32(scores)
+        return single(scores)
 
     return scored
 
@@ -276,22 +356,26 @@ def _compiled_forward(memory, model, target, batch, step: str):
     return _kept(memory, model, (step, _target_key(target)), make)[0]
 
 
-def _gradient_program(memory, model, target, batch, reduce: Callable):
-    """(images, data) -> `reduce(gradients)` of d score / d the first image, compiled."""
+def _gradient_program(memory, model, target, batch, reduce: Callable, *, around: Callable | None = None, with_scores: bool = False):
+    """(images, data) -> `reduce(gradients)` of d score / d the first image, compiled; with the scores before them if wanted."""
     number = _first_image(batch)
+    owner: Callable = weakref.ref(model)
 
     def build(scored):
         def heat(images, data):
             leaves = tree.flatten(images)
 
             def score(image):
-                return ops.sum(scored(tree.pack_sequence_as(images, [*leaves[:number], image, *leaves[number + 1 :]]), data))
+                scores = scored(tree.pack_sequence_as(images, [*leaves[:number], image, *leaves[number + 1 :]]), data)
+                return ops.sum(scores), scores
 
-            return reduce(value_and_grad(score)(leaves[number])[1])
+            with around(owner()) if around else contextlib.nullcontext():
+                (_, scores), gradients = value_and_grad(score)(leaves[number])
+            return (scores, reduce(gradients)) if with_scores else reduce(gradients)
 
         return heat
 
-    return _compiled(memory, model, (reduce, number), target, batch, build)
+    return _compiled(memory, model, (reduce, number, around, with_scores), target, batch, build)
 
 
 def _first_image(batch) -> int:
@@ -331,17 +415,14 @@ def _kept(memory: _Memory, model, key, make: Callable):
     return made
 
 
-def _run(compiled, batch, data, batch_size: int):
+def _run(compiled, batch, data, batch_size: int, progress: Progress | None = None):
     """The program over all chunks; its numpy results joined, a structure of them if it gives several."""
     parts = []
     for rows, (images, wanted) in chunks((batch, data), batch_size):
         part = tree.map_structure(ops.convert_to_numpy, compiled(_tensors(images), _tensors(wanted)))
         parts.append(tree.map_structure(lambda found, rows=rows: found[: rows.stop - rows.start], part))
+        report(progress, rows.stop, length(batch))
     return tree.map_structure(lambda *found: np.concatenate(found), *parts)
-
-
-def _float32(x):
-    return x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
 
 
 def _tensors(batch):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops, tree
 
@@ -23,6 +24,8 @@ class Target(abc.ABC):
     output: which output is read, for a model with several: its key in a dict of outputs, or its number in a list.
     logits: whether the value before a final softmax or sigmoid is explained, because the gradient of a probability vanishes
             where the model is certain.
+
+    A target with an attribute `layer` reads the map (b, h, w, c) of that layer instead of an output.
     """
 
     output: str | int | None = None
@@ -82,11 +85,10 @@ class ClassScore(Target):
         return per_image(self.index, images, shape[0])
 
     def settled(self, output, data):
-        return ops.where(data < 0, ops.cast(ops.argmax(output, axis=-1), "int32"), data)
+        return predicted(output, data)
 
     def score(self, output, data):
-        chosen = self.settled(output, data)
-        return ops.squeeze(ops.take_along_axis(output, ops.expand_dims(chosen, -1), axis=-1), axis=-1)
+        return picked(output, predicted(output, data))
 
 
 def as_target(target: Any):
@@ -118,30 +120,46 @@ def select(outputs: Any, output: Any):
     return outputs
 
 
-def class_numbers(index):
-    """None, an int, or a sequence of ints as a tuple; anything else raises TypeError."""
+def class_numbers(index, name: str = "class"):
+    """None, an int, or a sequence of ints as a tuple; anything else raises TypeError, which says `name`."""
     if isinstance(index, Sequence | np.ndarray) and not isinstance(index, str):
-        return tuple(_class_number(entry) for entry in index)
-    return None if index is None else _class_number(index)
+        return tuple(_class_number(entry, name) for entry in index)
+    return None if index is None else _class_number(index, name)
 
 
-def per_image(index, images: int, classes: int) -> np.ndarray:
+def per_image(index, images: int, classes: int, name: str = "class", because: str = "the model has {} outputs") -> np.ndarray:
     """int32 (images,): the class of each image, -1 for None, "the predicted one". Raises ValueError for a wrong length or range."""
     if index is None:
         return np.full(images, -1, dtype=np.int32)
     if isinstance(index, tuple) and len(index) != images:
-        raise ValueError(f"the target names {len(index)} classes for {images} images; give one int for all, or one per image")
+        plural = "classes" if name == "class" else name + "s"
+        raise ValueError(f"the target names {len(index)} {plural} for {images} images; give one int for all, or one per image")
     wanted = np.broadcast_to(np.asarray(index, dtype=np.int64), (images,))
     wrong = sorted({int(number) for number in wanted if number < 0 or number >= classes})
     if wrong:
-        known = f"0 to {classes - 1}, because the model has {classes} outputs"
-        raise ValueError(f"the target class must be {known}, got {', '.join(map(str, wrong))}")
+        known = f"0 to {classes - 1}, because {because.format(classes)}"
+        raise ValueError(f"the target {name} must be {known}, got {', '.join(map(str, wrong))}")
     return wanted.astype(np.int32)
 
 
-def _class_number(index) -> int:
+def picked(scores, index):
+    """scores (b, n) and the number of one column for each row (b,) -> (b,)."""
+    return ops.squeeze(ops.take_along_axis(scores, ops.expand_dims(index, -1), axis=-1), axis=-1)
+
+
+def predicted(scores, index):
+    """int32 (b,): `index` where it is set, the column with the largest score (b, n) where it is -1."""
+    return ops.where(index < 0, ops.cast(ops.argmax(scores, axis=-1), "int32"), index)
+
+
+def single(x):
+    """x in float32, unless it is float64."""
+    return x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
+
+
+def _class_number(index, name: str) -> int:
     if isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer):
         raise TypeError(
-            f"a target class is an int, got {index!r} ({type(index).__name__}); wanted for example target=3 or target=[3, 0, 1]"
+            f"a target {name} is an int, got {index!r} ({type(index).__name__}); wanted for example target=3 or target=[3, 0, 1]"
         )
     return int(index)

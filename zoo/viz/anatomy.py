@@ -49,6 +49,26 @@ def network(title: str, image: tuple[int, ...], blocks: Sequence[Block], growth:
     return figure
 
 
+def drawn(found) -> Figure:
+    """`network` of what `zoo.anatomy.measure` found: the growth is that of layers that convolve, mix, pool or join."""
+    stages = found.stages
+    blocks = [
+        Block(s.name, s.last.shape, s.layers, s.parameters, s.multiply_adds, s.last.field, s.last.stride, s.last.view.whole) for s in stages
+    ]
+    number = {stage.name: index for index, stage in enumerate(stages)}
+    joins = ("Pooling2D", "Add", "Concatenate")
+    grown = [part for part in found.parts if part.activations or part.kind.endswith(joins)]
+    growth = [(number[part.stage], part.field, part.view.whole) for part in grown if part.field is not None or part.stage == "head"]
+    return network(headline(found), found.input_shape, blocks, growth)
+
+
+def headline(found) -> str:
+    """What a network costs, in one line."""
+    size = "x".join(map(str, found.input_shape))
+    work = f"{found.parameters:,} parameters, {found.multiply_adds / 1e9:.3g} G multiply-adds, {found.activations / 1e6:.3g} M activations"
+    return f"{found.name}, {size}: {work}, {found.peak_bytes / 2**20:.3g} MiB at its peak"
+
+
 def maps(title: str, photo: np.ndarray, levels: Mapping[str, np.ndarray], columns: int = 8) -> Figure:
     """A photograph and what every level makes of it: per level the mean of all channels, then the `columns` - 1 that vary most.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib
 import numpy as np
 from PIL import Image
@@ -29,6 +31,23 @@ def overlay(image: np.ndarray, heat: np.ndarray, alpha: float = 0.5, colormap: s
     values = shown(resized(heat, image.shape[0], image.shape[1]), heat)
     colours = matplotlib.colormaps[colormap](values)[..., :3] * 255.0
     return np.rint((1 - alpha) * image + alpha * colours).astype(np.uint8)
+
+
+def readable(image: np.ndarray, side: int = 640) -> np.ndarray:
+    """The image (h, w, 3) with its longest side at most `side` pixels, and at least half of that so that small inputs are not blurred."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    return image.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
+
+
+def png(image: np.ndarray) -> bytes:
+    """uint8 (h, w, 3) -> the bytes of a PNG file, the same ones for the same pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def resized(heat: np.ndarray, height: int, width: int) -> np.ndarray:
