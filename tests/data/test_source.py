@@ -27,7 +27,7 @@ def dataset(classes=("cat", "dog"), **labels) -> Dataset:
 
 @pytest.mark.parametrize("source", ["", "photos", "folder", "folder:", "tfds:", "scenes:slow", "clothing:x", "http://x", "/photos"])
 def test_an_unknown_source_lists_the_forms(source):
-    with pytest.raises(ValueError, match="the forms are: scenes, scenes:quick, folder:PATH, clothing, flowers, tfds:NAME"):
+    with pytest.raises(ValueError, match="the forms are: scenes, scenes:quick, patches, folder:PATH, clothing, flowers, tfds:NAME"):
         load(source)
 
 

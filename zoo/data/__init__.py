@@ -47,6 +47,7 @@ _MODULES = (
     "findings",
     "folder",
     "pace",
+    "patches",
     "pipeline",
     "plan",
     "progressive",

@@ -14,6 +14,7 @@ def load(source: str, *, seed: int = 0, skip_bad: bool = False, size: int | None
     """The dataset that `source` names:
 
         "scenes", "scenes:quick"  generated on this machine, no files needed
+        "patches"                 generated too: one textured patch in noise, for explanations whose truth is known
         "folder:PATH"             PATH/{train,validation,test}/CLASS/*, or PATH/CLASS/* divided by seed
         "clothing", ...           a public set (`zoo sets`), fetched once
         "tfds:NAME"               TensorFlow Datasets, prepared once
@@ -29,6 +30,10 @@ def load(source: str, *, seed: int = 0, skip_bad: bool = False, size: int | None
     kind, colon, rest = source.partition(":")
     if source in ("scenes", "scenes:quick"):
         dataset = _scenes(rest == "quick", seed, size)
+    elif source == "patches":
+        from zoo.data.patches import Patches, classification
+
+        dataset = classification(Patches(seed=seed) if size is None else Patches(seed=seed, size=size))
     elif kind == "folder" and rest:
         from zoo.data.folder import read_folder
 
@@ -40,7 +45,7 @@ def load(source: str, *, seed: int = 0, skip_bad: bool = False, size: int | None
     elif not colon and source in sets.SETS:
         dataset = sets.load(source, seed=seed, skip_bad=skip_bad)
     else:
-        forms = ("scenes", "scenes:quick", "folder:PATH", *sets.SETS, "tfds:NAME")
+        forms = ("scenes", "scenes:quick", "patches", "folder:PATH", *sets.SETS, "tfds:NAME")
         close = difflib.get_close_matches(source, forms, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise ValueError(f"no data is called {source!r}{hint}; the forms are: {', '.join(forms)}")
