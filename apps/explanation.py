@@ -1,4 +1,4 @@
-"""What a page computes and hands out: the heat of one class, its picture, and the files that let anybody repeat it."""
+"""What the page *Why this answer?* computes and hands out: maps, their cost, and the files that let anybody repeat them."""
 
 from __future__ import annotations
 
@@ -10,54 +10,18 @@ from dataclasses import asdict, dataclass
 
 import keras
 import numpy as np
-import streamlit as st
 
 import zoo
 from apps.models import Choice, Opened
-from apps.pictures import Picture, shown
-from zoo import explain, viz
-from zoo.data.decode import resize
+from apps.pictures import SIDE, Picture
+from zoo import viz
+from zoo.explain import command
+from zoo.explain import question as questions
+from zoo.explain.methods import METHODS
+from zoo.explain.question import Drawn, Question
 
-METHODS = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_plus_plus", "Saliency": "saliency"}
-"""Title on the page -> function of zoo.explain."""
 COLORMAPS = ("inferno", "viridis", "cividis")
 """Monotonous in lightness, so they read the same for colour-blind eyes and in print."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: method (title), class index, and layer (None for saliency, which has none)."""
-
-    method: str
-    target: int
-    layer: str | None
-
-
-def seen(image: np.ndarray, opened: Opened) -> np.ndarray:
-    """The image as the model sees it, resized as at training: uint8 (height, width, 3)."""
-    return resize(image, opened.predictor.size, how=opened.predictor.how)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def probabilities(choice: Choice, image: np.ndarray, _opened: Opened) -> np.ndarray:
-    """float32 (classes,). Raises ValueError when the model answers with NaN or infinity."""
-    answer = _opened.predictor.probabilities([image])[0]
-    if not np.isfinite(answer).all():
-        raise ValueError("the model answers with NaN or infinity for this picture: its weights are damaged; train it again")
-    return answer
-
-
-@st.cache_data(max_entries=16, show_spinner="Computing the map")
-def heat(choice: Choice, image: np.ndarray, question: Question, _opened: Opened) -> np.ndarray:
-    """Raw float32 (height, width) at the model's input size, not normalised. Raises ValueError when it is not finite."""
-    method = getattr(explain, METHODS[question.method])
-    where = {} if question.layer is None else {"layer": question.layer}
-    answer = method(_opened.predictor.model, _opened.predictor.prepare([image]), question.target, **where)[0]
-    if not np.isfinite(answer).all():
-        raise ValueError(
-            f"the {question.method} map holds NaN or infinity: the gradients of this model overflow; choose another method or layer"
-        )
-    return answer
 
 
 def scale(colormap: str) -> np.ndarray:
@@ -91,13 +55,18 @@ class Answer:
     heat: np.ndarray
 
     @property
+    def title(self) -> str:
+        return METHODS[self.question.method].title
+
+    @property
     def name(self) -> str:
-        """Name of the class that is explained."""
-        return self.opened.predictor.classes[self.question.target]
+        """Name of the class that is explained, and of the one that it is held against."""
+        classes, other = self.opened.predictor.classes, self.question.contrast
+        return classes[self.question.target] + ("" if other is None else f" and not {classes[other]}")
 
     def frame(self) -> np.ndarray:
         """The picture to draw on. Squashing is undone by stretching the heat; after a crop or letterbox it is what the model saw."""
-        return shown(self.image if self.opened.predictor.how == "squash" else self.seen)
+        return command.picture(self.image, self.opened.predictor, SIDE)
 
     def archive(self) -> bytes:
         """An .npz file: heat, image as the model saw it, probabilities."""
@@ -106,32 +75,24 @@ class Answer:
         return buffer.getvalue()
 
     def parameters(self, **drawn) -> str:
-        """JSON of everything that is needed to compute the same map again; `drawn` says how the overlay was painted."""
+        """JSON of everything that is needed to draw the same picture again, by `zoo explain PICTURE --from FILE`."""
         predictor, question = self.opened.predictor, self.question
-        facts = {
-            "model": {
-                **asdict(self.choice),
-                "sha256": self.opened.sha256,
-                "note": predictor.note,
-                "seed": None if self.choice.trained else 0,
-            },
-            "picture": {"title": self.picture.title, "sha256": self.picture.sha256, "resized_to": predictor.size, "how": predictor.how},
-            "question": {**asdict(question), "method": METHODS[question.method], "class": self.name},
-            "answer": {"probability": float(self.chances[question.target]), "heat": [float(self.heat.min()), float(self.heat.max())]},
-            "drawn": drawn,
-            "versions": versions(),
-            "repeat": self.command(),
-        }
-        return json.dumps(facts, indent=2)
+        model = {**asdict(self.choice), "sha256": self.opened.sha256, "note": predictor.note}
+        picture = {"title": self.picture.title, "sha256": self.picture.sha256, "resized_to": predictor.size, "how": predictor.how}
+        facts = questions.facts(model, picture, question, Drawn(**drawn, side=SIDE))
+        facts["question"]["class"] = self.name
+        facts["model"]["seed"] = None if self.choice.trained else questions.SEED
+        facts["answer"] = {"probability": float(self.chances[question.target]), "heat": [float(self.heat.min()), float(self.heat.max())]}
+        return json.dumps({**facts, "versions": versions(), "repeat": self.command(**drawn)}, indent=2)
 
-    def command(self) -> str | None:
-        """What draws the same map in a terminal; nothing does for random weights."""
-        if not self.choice.trained:
-            return None
-        run, zoo_row = ["--run", self.choice.folder], ["--model", self.choice.name, "--weights", self.choice.weights]
-        layer = [] if self.question.layer is None else ["--layer", self.question.layer]
-        asked = ["--method", METHODS[self.question.method], "--target", str(self.question.target), *layer]
-        return shlex.join(["zoo", "explain", "PICTURE", *(run if self.choice.kind == "run" else zoo_row), *asked])
+    def command(self, **drawn) -> str:
+        """What draws the same picture in a terminal."""
+        question, weights = self.question, ["--weights", self.choice.weights] if self.choice.weights else []
+        which = ["--run", self.choice.folder] if self.choice.kind == "run" else ["--model", self.choice.name, *weights]
+        asked = ["--method", question.method, "--target", str(question.target)]
+        given = {"contrast": question.contrast, "layer": question.layer, **drawn, "side": SIDE}
+        asked += [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+        return shlex.join(["zoo", "explain", "PICTURE", *which, *asked])
 
 
 def versions() -> dict[str, str]:

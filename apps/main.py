@@ -7,4 +7,10 @@ import streamlit as st
 ICON = Path(__file__).parent / "icon.png"  # a file of ours: Streamlit would fetch a named icon from the internet
 
 st.set_page_config(page_title="Vision zoo", page_icon=str(ICON), layout="wide")
-st.navigation([st.Page("explain_classifier.py", title="Explain a classifier", icon=":material/center_focus_strong:", default=True)]).run()
+PAGES = [
+    st.Page("explain_classifier.py", title="Why this answer?", icon=":material/center_focus_strong:", default=True),
+    st.Page("looks_for.py", title="What does it look for?", icon=":material/search_insights:"),
+    st.Page("similar.py", title="What is similar?", icon=":material/hub:"),
+    st.Page("architecture.py", title="How was it built?", icon=":material/schema:"),
+]
+st.navigation(PAGES).run()

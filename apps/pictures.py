@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import io
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from PIL import Image
 
 from zoo.data.decode import ImageError, decode, sniff
+from zoo.viz import png
 
 EXTENSIONS = ("png", "jpg", "jpeg", "webp")
 """What an upload may be called; its true format is found when it is decoded."""
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What it may be by its first bytes, whatever it is called."""
+SIDE = 640
+"""Longest side in pixels of a picture on the page."""
 LARGEST = 10_000_000
 """Bytes of an upload."""
 
@@ -71,25 +72,6 @@ def pixels(picture: Picture) -> np.ndarray:
     if kind is not None and kind not in FORMATS:
         raise ImageError(f"a {kind} file by its content; save it as PNG, JPEG or WebP", picture.title)
     return decode(picture.content, max_bytes=LARGEST)
-
-
-def shown(image: np.ndarray, side: int = 640) -> np.ndarray:
-    """The image for the page: its longest side at most `side` pixels, and at least half of that so that small inputs are not blurred."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale < 1:
-        return np.asarray(
-            Image.fromarray(image).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
-        )
-    whole = int(scale)
-    return image.repeat(whole, axis=0).repeat(whole, axis=1)
-
-
-def png(image: np.ndarray) -> bytes:
-    """uint8 (h, w, 3) -> the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _scene(split: str) -> bytes:

@@ -5,16 +5,29 @@ from __future__ import annotations
 import re
 
 RANDOM = "**Random weights: the map means nothing.** This model has learned nothing yet; it only shows how the page works."
-READ = {
-    "Grad-CAM": "**Bright** regions raise the score of this class: the layer's channels, each weighted by its mean gradient.",
-    "Grad-CAM++": "**Bright** regions raise the score of this class. Several objects each keep a share; Grad-CAM may lose small ones.",
-    "Saliency": "**Bright** pixels change the score most when they change a little. It is noisy, and does not say in which direction.",
+RANDOM_FEATURES = (
+    "**Random weights: similar means little.** This model has learned nothing yet; its features tell colours and coarse texture, no more."
+)
+MAPS = {
+    "PCA": "The two directions in which the features vary most. Distances on the map are true where these two are most of it.",
+    "t-SNE": "Near pictures stay near. The size of a cluster and the gap between two mean nothing.",
 }
-"""Method -> what its map shows."""
+"""Method -> how to read its map."""
+BLIND = {
+    "class": "**It never asks about the class**: every class gets this map.",
+    "weights": "**It hardly depends on what the model has learned**: much the same map comes out of an untrained one.",
+}
+"""What a method cannot see -> its warning."""
 LIMITS = """
 - A map shows *where* the score is sensitive, not *why*. A plausible map is no proof that the model is right.
 - Ask about a second class. If its map looks the same, the map says little about either.
 - The colours run from zero to the highest value of this one map: between maps compare the numbers, not the brightness.
+"""
+PLAN = """
+- **Parameters** are what training adjusts; **multiply-adds** are the work for one picture. They need not go together: a convolution
+  uses each weight at every place, a dense layer once.
+- **Sees** is the side of the window of pixels that one unit of the stage depends on. Beyond the size of the picture it sees all of it.
+- **Memory** counts the numbers alive at once for one picture in float32, without the weights.
 """
 FLAT = "The map is empty: nothing in this layer speaks for this class. Try another layer, method or class."
 

@@ -31,6 +31,7 @@ TITLE = "[data-testid='stHeading'] h1"
 BAR = "[data-testid='stProgress']"
 DOWNLOAD = "[data-testid='stDownloadButton'] button"
 OPTION = "[role='option']"
+LINK = "[data-testid='stSidebarNavLink']"
 
 
 @contextlib.contextmanager
@@ -68,7 +69,7 @@ def chromium(profile: Path, downloads: Path, size: str = "1280,1000") -> Iterato
 
 
 class Page:
-    """*Explain a classifier* as a visitor sees it. Every question waits until the page can answer it."""
+    """A page of the app, *Why this answer?* first, as a visitor sees it. Every question waits until the page can answer it."""
 
     def __init__(self, driver: webdriver.Chrome, address: str):
         self.driver = driver
@@ -77,6 +78,12 @@ class Page:
 
     def title(self) -> str:
         return self.first(TITLE).text
+
+    def follow(self, title: str) -> None:
+        """Go to the page `title` by its link in the side bar, and wait for its heading."""
+        self.wait.until(lambda _: [link for link in self.all(LINK) if link.text.endswith(title)], f"no link to {title!r}")
+        next(link for link in self.all(LINK) if link.text.endswith(title)).click()
+        self.wait.until(lambda _: any(heading.text == title for heading in self.all(TITLE)), f"the page {title!r} did not open")
 
     def bars(self) -> list[str]:
         """The text of the top-5 bars, once they and the overlay are there."""
@@ -109,6 +116,27 @@ class Page:
         option.click()
         return text
 
+    def add(self, label: str, option: str) -> None:
+        """Choose one more option of the multiple selection `label`, by its text."""
+        box = self.first(f"input[aria-label*='{label}']")
+        box.click()
+        box.send_keys(option)
+        self.wait.until(lambda _: any(found.text == option for found in self.all(OPTION)), f"no option {option!r}")
+        next(found for found in self.all(OPTION) if found.text == option).click()
+        box.send_keys(Keys.ESCAPE)
+
+    def remove(self, label: str) -> None:
+        """Take the last option of the multiple selection `label` away."""
+        self.first(f"input[aria-label*='{label}']").send_keys(Keys.BACKSPACE)
+
+    def pages(self) -> list[str]:
+        """Titles of the pages in the navigation."""
+        self.first(LINK)
+        return [_name(link) for link in self.all(LINK)]
+
+    def go(self, name: str) -> None:
+        next(link for link in self.all(LINK) if _name(link) == name).click()
+
     def download(self, label: str, folder: Path) -> bytes:
         """Press the download button `label` and return the file, once it is complete in `folder`."""
         before = set(folder.iterdir())
@@ -139,6 +167,11 @@ class Page:
     def _painted(self, alt: str) -> str | None:
         images = [image for image in self.all(IMAGE) if (image.get_attribute("alt") or "").startswith(alt)]
         return images[0].get_attribute("src") if images and self._complete(images[0]) else None
+
+
+def _name(link) -> str:
+    """The title in a link of the navigation; the letters of an icon font stand before it."""
+    return link.text.splitlines()[-1]
 
 
 def _healthy(process: subprocess.Popen, address: str) -> bool:

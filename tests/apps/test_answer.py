@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from apps import explanation, models, pictures
-from apps.explanation import Answer, Question
+from apps import explanation, maps, models, pictures
+from apps.explanation import Answer
 from apps.wording import literal, short
-from zoo import explain
+from zoo import explain, viz
+from zoo.explain.question import Question
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,10 +30,10 @@ def answer(runs, monkeypatch) -> Answer:
     choice = models.runs()["micro_run"]
     opened, picture = models.open_model(choice), pictures.sample("A cup of coffee")
     image = pictures.pixels(picture)
-    seen = explanation.seen(image, opened)
-    question = Question("Grad-CAM++", 2, "stage1_pool")
-    chances = explanation.probabilities(choice, seen, opened)
-    return Answer(choice, opened, picture, question, image, seen, chances, explanation.heat(choice, seen, question, opened))
+    seen = maps.seen(image, opened)
+    question = Question("gradcam_plus_plus", 2, layer="stage1_pool")
+    chances = maps.probabilities(choice, seen, opened)
+    return Answer(choice, opened, picture, question, image, seen, chances, maps.heat(choice, seen, question, opened))
 
 
 def test_the_files_repeat_the_map(answer):
@@ -46,17 +48,32 @@ def test_the_files_repeat_the_map(answer):
     assert facts["answer"]["probability"] == pytest.approx(float(chances[2]))
     assert facts["question"]["class"] == answer.opened.predictor.classes[2]
     assert facts["model"]["sha256"] is not None
-    assert facts["drawn"] == {"alpha": 0.5, "colormap": "inferno"}
+    assert facts["drawn"] == {"alpha": 0.5, "colormap": "inferno", "side": 640}
 
 
 def test_the_command_is_one_that_the_terminal_takes(answer):
-    import shlex
-
     from zoo.__main__ import parser
 
-    options = parser().parse_args(shlex.split(answer.command())[1:])
+    options = parser().parse_args(shlex.split(answer.command(alpha=0.25, colormap="viridis"))[1:])
     assert (options.method, options.target, options.layer) == ("gradcam_plus_plus", "2", "stage1_pool")
     assert options.run_folder == answer.choice.folder
+    assert (options.alpha, options.colormap, options.side) == (0.25, "viridis", 640)
+
+
+@pytest.mark.parametrize("how", ["the file", "the command"])
+def test_the_terminal_draws_the_same_bytes(answer, how, tmp_path):
+    """The PNG that the page hands out, and the one that the terminal writes from its JSON or by the command in it."""
+    from zoo.__main__ import main
+
+    drawn = {"alpha": 0.35, "colormap": "cividis"}
+    (tmp_path / "picture.png").write_bytes(answer.picture.content)
+    (tmp_path / "parameters.json").write_text(answer.parameters(**drawn))
+    words = shlex.split(json.loads(answer.parameters(**drawn))["repeat"])[1:]
+    words = [str(tmp_path / "picture.png") if word == "PICTURE" else word for word in words]
+    again = ["explain", str(tmp_path / "picture.png"), "--from", str(tmp_path / "parameters.json")]
+    assert main([*(again if how == "the file" else words), "--out", str(tmp_path)]) == 0
+    page = pictures.png(viz.overlay(answer.frame(), answer.heat, **drawn))
+    assert (tmp_path / "picture_gradcam_plus_plus.png").read_bytes() == page
 
 
 def test_numbers_that_are_not_finite_are_refused(answer, monkeypatch):
@@ -65,10 +82,10 @@ def test_numbers_that_are_not_finite_are_refused(answer, monkeypatch):
     broken = SimpleNamespace(predictor=SimpleNamespace(model=None, prepare=list, probabilities=lambda images: nan))
     other = answer.seen[::-1].copy()  # no answer is kept for it
     with pytest.raises(ValueError, match="NaN or infinity for this picture: its weights are damaged; train it again"):
-        explanation.probabilities(answer.choice, other, broken)
-    monkeypatch.setattr(explain, "saliency", lambda *_: np.full((1, 8, 8), np.inf))
+        maps.probabilities(answer.choice, other, broken)
+    monkeypatch.setattr(explain, "saliency", lambda *_, **__: np.full((1, 8, 8), np.inf))
     with pytest.raises(ValueError, match="the Saliency map holds NaN or infinity.*choose another method or layer"):
-        explanation.heat(answer.choice, other, Question("Saliency", 0, None), broken)
+        maps.heat(answer.choice, other, Question("saliency", 0), broken)
 
 
 @pytest.mark.parametrize(("place", "words"), [((1, 6), "upper right"), ((4, 4), "middle centre"), ((7, 0), "lower left")])
@@ -89,7 +106,7 @@ def test_colours_are_monotonous_in_lightness():
     ("shape", "wanted"), [((1, 1), (640, 640)), ((32, 32), (640, 640)), ((1000, 2000), (320, 640)), ((400, 500), (400, 500))]
 )
 def test_a_picture_is_shown_at_a_readable_size(shape, wanted):
-    assert pictures.shown(np.zeros((*shape, 3), "uint8")).shape[:2] == wanted
+    assert viz.readable(np.zeros((*shape, 3), "uint8")).shape[:2] == wanted
 
 
 def test_a_picture_survives_its_png(answer):

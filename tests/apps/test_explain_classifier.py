@@ -1,7 +1,8 @@
-"""Every path of the page *Explain a classifier*, without a browser."""
+"""Every path of the page *Why this answer?*, without a browser."""
 
 from __future__ import annotations
 
+import functools
 import io
 import shutil
 from types import SimpleNamespace
@@ -9,13 +10,23 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import streamlit
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from apps import explanation, models, pictures
+from apps import maps, models, pictures, trusting, waiting
+from apps.wording import BLIND
 from tests.apps.conftest import CLASSES
 from zoo import catalogue, download, explain
+from zoo.explain.methods import METHODS
+from zoo.explain.question import Question
 from zoo.weights.record import Record
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However slow this machine is today, no map of these small models asks whether it is worth the time."""
+    monkeypatch.setattr(waiting, "PATIENCE", float("inf"))
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def bars(app: AppTest) -> list[str]:
 
 
 def test_a_sample_is_explained_before_anything_is_chosen(page):
-    assert page.title[0].value == "Explain a classifier"
+    assert page.title[0].value == "Why this answer?"
     assert box(page, "Or a sample").value == "Chelsea the cat"
     assert len(images(page)) == 4
     assert len(bars(page)) == 5
@@ -177,18 +188,186 @@ def test_another_picture_starts_from_its_own_predicted_class(page):
     assert box(page, "Class to explain").index == 0
 
 
-def test_every_method_and_every_layer_gives_a_map(page):
-    seen = set()
-    for method in ("Grad-CAM", "Grad-CAM++"):
-        checked(box(page, "Method").set_value(method).run())
+def methods(app: AppTest):
+    return next(found for found in app.multiselect if found.label == "Methods")
+
+
+def test_every_layer_gives_a_map(page):
+    found = set()
+    for method in ("gradcam", "gradcam_plus_plus"):
+        checked(methods(page).set_value([method]).run())
         for layer in ("stage2_pool", "stage1_block0_conv"):
             checked(box(page, "Layer").set_value(layer).run())
-            seen.add(heat_of(page))
+            found.add(heat_of(page))
             assert not page.error
-    checked(box(page, "Method").set_value("Saliency").run())
+    checked(methods(page).set_value(["saliency"]).run())
     assert box(page, "Layer").disabled
-    seen.add(heat_of(page))
-    assert len(seen) == 5
+    found.add(heat_of(page))
+    assert len(found) == 5
+
+
+def test_every_method_gives_a_map_and_says_how_to_read_it(page, monkeypatch):
+    """Four at a time, side by side; the long ones with little work."""
+    monkeypatch.setattr("zoo.explain.question.Question.arguments", short_work)
+    names = list(METHODS)
+    for start in range(0, len(names), 4):
+        chosen = names[start : start + 4]
+        checked(methods(page).set_value(chosen).run())
+        assert not page.error
+        shown = images(page)
+        for name in chosen:
+            assert any(caption.startswith(f"{METHODS[name].title} for") for caption in shown), name
+            assert METHODS[name].misleads in text(page)
+            if METHODS[name].blind:
+                assert BLIND[METHODS[name].blind] in text(page)
+        assert all(found.proto.imgs[0].alt or found.proto.alt for found in page.get("image"))
+
+
+def short_work(question):
+    quick = {"samples": 2, "masks": 8, "steps": 2, "channels": 2 if question.method == "scorecam" else "sum"}
+    known = METHODS[question.method].options()
+    where = {"layer": question.layer} if question.layer is not None else {}
+    return where | {name: value for name, value in quick.items() if name in known}
+
+
+def test_why_this_class_and_not_another(page):
+    alone = heat_of(page)
+    first, second = box(page, "Class to explain").options[:2]
+    checked(box(page, "And why not").select(second).run())
+    assert heat_of(page) != alone
+    title = next(caption.replace("\\", "") for caption in images(page) if caption.startswith("Grad-CAM for"))
+    assert title == f"Grad-CAM for {first.rpartition(' ·')[0]} and not {second.rpartition(' ·')[0]}"
+    assert first not in box(page, "And why not").options
+    checked(box(page, "Class to explain").select(second).run())
+    assert box(page, "And why not").value is None  # another class starts without a comparison
+
+
+def test_the_cost_is_told_before_and_long_work_waits_for_a_yes(page, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE", 0.0)
+    monkeypatch.setattr(maps.heats(), "kept", type(maps.heats().kept)())
+    checked(methods(page).set_value(["occlusion", "smoothgrad"]).run())
+    costs = next(found.value for found in page.caption if found.value.startswith("Cost"))
+    assert "227 forward passes" in costs
+    assert "1 forward pass and 50 gradients" in costs
+    assert not images(page)
+    go = next(found for found in page.button if found.label.startswith("Compute, about"))
+    checked(go.click().run())
+    assert len(images(page)) == 7
+    assert not any(found.label == "Stop" for found in page.button)
+
+
+def test_long_work_that_is_stopped_asks_again(page, monkeypatch):
+    """A script that is stopped amid the work leaves the button behind that stopped it."""
+    monkeypatch.setattr(waiting, "PATIENCE", 0.0)
+    monkeypatch.setattr(maps.heats(), "kept", type(maps.heats().kept)())
+    checked(methods(page).set_value(["vargrad"]).run())
+    monkeypatch.setattr(maps, "heat", lambda *_: streamlit.stop())
+    go = next(found for found in page.button if found.label.startswith("Compute, about"))
+    checked(go.click().run())
+    stop = next(found for found in page.button if found.label == "Stop")
+    checked(stop.click().run())
+    assert any(found.label.startswith("Compute, about") for found in page.button)
+    assert not images(page)
+
+
+def test_work_that_is_stopped_leaves_the_model_as_it_was(runs, monkeypatch):
+    """Streamlit ends a script by an exception at the next sign of progress."""
+    monkeypatch.setenv("ZOO_RUNS", str(runs))
+    choice = models.runs()["micro_run"]
+    opened_model = models.open_model(choice)
+    image = np.random.default_rng(9).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    before = [np.array(array) for array in opened_model.predictor.model.get_weights()]
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(done, total):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        maps.heat(choice, image, Question("occlusion", 1), opened_model, stop)
+    assert maps.heats().get(maps.key(choice, image, Question("occlusion", 1))) is None
+    after = opened_model.predictor.model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(after, before, strict=True))
+    assert maps.heat(choice, image, Question("occlusion", 1), opened_model).shape == (32, 32)
+
+
+def test_without_a_method_nothing_is_drawn(page):
+    checked(methods(page).set_value([]).run())
+    assert "Choose at least one method" in page.info[0].value
+    assert not images(page)
+
+
+def check(app: AppTest):
+    return next(found for found in app.button if found.label.startswith("Check this map"))
+
+
+def test_the_trust_panel_comes_with_its_baselines(page):
+    assert "A plausible map is no proof" in text(page)
+    checked(check(page).click().run())
+    table = page.table[0].value
+    assert list(table[""]) == ["Grad-CAM", "Random", "Centre", "Sobel edges"]
+    assert {"Deletion ↓", "Insertion ↑", "Random weights ↓"} <= set(table.columns)
+    assert any(word in text(page) for word in ("do not build on this map", "a hint, no more", "Hardly about", "Better than"))
+    assert [found.label for found in page.get("download_button")][-1] == "Panel (JSON)"
+    checked(box(page, "Class to explain").select_index(1).run())
+    assert not page.table  # it was about another class
+    checked(box(page, "Class to explain").select_index(0).run())
+    assert len(page.table) == 1  # kept
+
+
+def test_the_trust_panel_can_be_stopped(page, monkeypatch):
+    """Between two steps; what is then asked again starts anew."""
+    finished = []
+
+    def one_step(work, done, place):
+        finished.append(work["finished"])
+        work["plan"].steps[work["finished"]][1]()
+        work["finished"] += 1
+        import streamlit as st
+
+        st.button("Stop", key="stop", on_click=st.session_state.pop, args=(trusting.WORK, None))
+
+    monkeypatch.setattr(trusting, "step", one_step)
+    checked(check(page).click().run())
+    checked(page.run())
+    assert finished == [0, 1]
+    checked(next(found for found in page.button if found.label == "Stop").click().run())
+    assert check(page)
+    assert not page.table
+
+
+def test_two_visitors_do_not_mix(runs, monkeypatch):
+    """Two sessions on one server share the models and the kept maps, never what was asked."""
+    monkeypatch.setenv("ZOO_RUNS", str(runs))
+    one, other = opened(), opened()
+    checked(box(other, "Or a sample").set_value("A rocket launch").run())
+    checked(methods(other).set_value(["saliency"]).run())
+    theirs = images(other)
+    mine = images(one)
+    checked(one.run())
+    assert images(one) == mine
+    checked(box(one, "Class to explain").select_index(2).run())
+    checked(other.run())
+    assert images(other) == theirs
+    assert images(one) != mine
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_sixty_interactions(page):
+    """Bar B13: at most 0.1 MB each, after the first ones have compiled what they need."""
+    import resource
+
+    def visit(number):
+        checked(box(page, "Class to explain").select_index(number % 5).run())
+        checked(box(page, "Layer").select_index(number % 2).run())
+
+    for number in range(10):
+        visit(number)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(30):
+        visit(number)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before <= 60 * 0.1 * 1024
 
 
 def test_the_raw_range_is_shown(page, runs):
@@ -202,11 +381,15 @@ def test_the_raw_range_is_shown(page, runs):
 def test_opacity_and_colours_repaint_without_a_new_map(page, monkeypatch):
     before, heat = images(page), heat_of(page)
 
-    def forbidden(*arguments, **options):
-        raise AssertionError("the map was computed again")
+    def forbidden(function):
+        @functools.wraps(function)
+        def refuse(*arguments, **options):
+            raise AssertionError("the map was computed again")
 
-    for name in explanation.METHODS.values():
-        monkeypatch.setattr(explain, name, forbidden)
+        return refuse
+
+    for name in METHODS:
+        monkeypatch.setattr(explain, name, forbidden(getattr(explain, name)))
     checked(page.slider[0].set_value(0.9).run())
     overlay = next(caption for caption in before if caption.startswith("Grad-CAM for"))
     assert images(page)[overlay] != before[overlay]
