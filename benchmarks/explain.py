@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5, help="turns that count (default 5)")
     parser.add_argument("--seconds", type=float, default=0.3, help="shortest turn (default 0.3)")
     parser.add_argument("--micro", action="store_true", help="small_cnn_micro, one turn")
+    parser.add_argument("--write", action="store_true", help="write the results though not everything was asked for")
     parser.add_argument("--worker", nargs=2, metavar=("CONTENDER", "ROW"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
@@ -66,7 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     measured = [found for row in options.rows or ROWS for found in compare(row, options)]
     text = page(measured, options)
     print(text)
-    if not options.rows and len(options.methods) == len(METHODS) and len(options.contenders) == len(CONTENDERS):
+    whole = not options.rows and len(options.methods) == len(METHODS) and len(options.contenders) == len(CONTENDERS)
+    if whole or options.write:
         workers.write("explain", text, {"machine": machine(), "repeats": options.repeats, "measured": measured})
     return 0
 
