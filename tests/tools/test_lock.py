@@ -11,7 +11,7 @@ from sys import stdlib_module_names
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"zoo", "projects", "apps", "tests", "tools", "benchmarks", "nets"}
-OTHERS = {"jax", "torch", "torchvision", "timm", "captum", "pytorch_grad_cam", "ai_edge_litert"}
+OTHERS = {"jax", "torch", "torchvision", "timm", "captum", "pytorch_grad_cam", "ai_edge_litert", "umap"}
 """Installed by `make test-backends`, or optional: whoever imports them says what to do without."""
 
 
@@ -25,7 +25,7 @@ LOCKED = {plain(line) for line in (ROOT / "requirements.lock").read_text().split
 def test_every_dependency_of_dev_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = {plain(name) for extra in ("tf", "plots", "export", "projects", "apps", "dev") for name in extras[extra]}
+    asked = {plain(name) for extra in ("tf", "plots", "export", "concepts", "projects", "apps", "dev") for name in extras[extra]}
     asked |= {plain(name) for name in project["dependencies"]}
     assert asked - {"vision-zoo-keras"} <= LOCKED, "run `make lock`"
 
