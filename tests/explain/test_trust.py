@@ -10,6 +10,7 @@ from keras import layers
 from tests.explain import patches
 from zoo import explain
 from zoo.explain import baselines, panel, session, trust
+from zoo.explain.fixed import fixed
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,22 @@ def test_the_steps_are_the_panel(cnn, images):
     for _, step in made.steps:
         step()
     assert made.panel.as_dict() == explain.trust_panel(cnn, images[:1], "saliency", 2).as_dict()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_contrast_is_decided_once_for_every_image(cnn, images, number):
+    """Its data are two classes for each image; what is decided once scores as the contrast itself does."""
+    some, every = images[:number], np.arange(number)
+    target = explain.Contrast(2, [0] * number)
+    with session.probe(cnn, some, target, 2) as asked, session.probe(cnn, some, fixed(cnn, some, target), 2) as again:
+        np.testing.assert_array_equal(again.scores(again.pictures, every), asked.scores(asked.pictures, every))
+
+
+def test_the_panel_of_a_contrast_has_every_number(cnn, images):
+    found = explain.trust_panel(cnn, images[:1], "gradient", explain.Contrast(2, 0))
+    expected = explain.infidelity(cnn, images[:1], explain.gradient(cnn, images[:1], explain.Contrast(2, 0)), explain.Contrast(2, 0))
+    assert found.rows[panel.METHOD]["infidelity"] == pytest.approx(float(expected[0]), rel=1e-6)
+    assert found.columns == ["deletion", "insertion", "infidelity", "sensitivity", "random weights"]
 
 
 def test_wrong_questions(cnn, images):

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import ops
 
+from zoo.explain.images import length
 from zoo.explain.session import probe
 from zoo.explain.targets import ClassScore, Target, as_target
 
@@ -39,8 +40,9 @@ class Fixed(Target):
         return self.inner.select(outputs)
 
     def data(self, images: int, shape: tuple):
-        if images != len(self.decided):
-            raise ValueError(f"the target was decided for {len(self.decided)} images, got {images}; explain the same images")
+        decided = length(self.decided)
+        if images != decided:
+            raise ValueError(f"the target was decided for {decided} images, got {images}; explain the same images")
         return self.decided
 
     def score(self, output, data):
