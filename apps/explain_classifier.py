@@ -20,13 +20,8 @@ MOST = 4
 def main() -> None:
     st.title(TITLE)
     st.markdown("Which parts of a picture speak for a class? Choose a picture and a model in the side bar, then ask.")
-    with st.sidebar:
-        above = st.container()
-        choice = side_bar.model()
-        st.caption("Everything runs on this machine.")
     try:
-        with above:
-            picture = side_bar.picture(choice.scenes)
+        choice, picture = side_bar.ask()
         image = pictures.pixels(picture)
         with st.skeleton(height=420):
             opened = models.open_model(choice)

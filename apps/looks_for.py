@@ -18,13 +18,8 @@ GAP = 10
 def main() -> None:
     st.title("What does it look for?")
     st.markdown("Look inside: what excites a class or a channel, and what the model makes of your picture on the way.")
-    with st.sidebar:
-        above = st.container()
-        choice = side_bar.model()
-        st.caption("Everything runs on this machine.")
     try:
-        with above:
-            picture = side_bar.picture(choice.scenes)
+        choice, picture = side_bar.ask()
         image = pictures.pixels(picture)
         with st.skeleton(height=420):
             opened = models.open_model(choice)

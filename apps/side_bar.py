@@ -11,6 +11,16 @@ from zoo import catalogue, download
 LIMITS = "PNG, JPEG or WebP; at most 10 MB and 25 million pixels. It stays in the memory of this machine and is never stored."
 
 
+def ask() -> tuple[models.Choice, pictures.Picture]:
+    """The model and, above it, the picture that goes with it. Raises ImageError for a refused name."""
+    with st.sidebar:
+        above = st.container()
+        choice = model()
+        st.caption("Everything runs on this machine.")
+        with above:
+            return choice, picture(choice.scenes)
+
+
 def picture(scene: bool) -> pictures.Picture:
     """An uploaded file, or else a sample, a generated `scene` first or a photograph. Raises ImageError for a refused name."""
     st.subheader("Picture")

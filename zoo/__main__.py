@@ -342,13 +342,9 @@ def _predictor(options):
     missing = [str(path) for path in options.images if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"no such picture: {', '.join(missing)}")
-    if options.run_folder and options.weights:
-        raise ValueError("--weights goes with --model: a run folder brings its own weights; leave out one of --weights and --run")
     from zoo import predict as room
 
-    if options.run_folder:
-        return room.from_run(options.run_folder)
-    return room.from_registry(options.model, options.weights)
+    return room.asked(options)
 
 
 def _photo(path: Path | None):

@@ -61,6 +61,18 @@ class Predictor:
         return [[(self.classes[j], float(row[j])) for j in best] for row, best in zip(probabilities, order, strict=True)]
 
 
+def asked(options) -> Predictor:
+    """What the options --run, --model and --weights of a command name. Raises ValueError for weights beside a run, and as the two below."""
+    check_asked(options)
+    return from_run(options.run_folder) if options.run_folder else from_registry(options.model, options.weights)
+
+
+def check_asked(options) -> None:
+    """Raises ValueError for --weights beside --run, before anything is opened."""
+    if options.run_folder and options.weights:
+        raise ValueError("--weights goes with --model: a run folder brings its own weights; leave out one of --weights and --run")
+
+
 def from_run(folder: str | Path) -> Predictor:
     """The trained model of a run folder. Only `model.keras` and `labels.json` are read, the model with Keras' safe mode on.
 

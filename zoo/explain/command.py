@@ -102,8 +102,7 @@ def _asked(options) -> tuple[Any, None, Drawn, dict, None]:
         model = {"kind": "run", "name": Path(options.run_folder).name, "folder": str(options.run_folder), "weights": None}
     else:
         model = {"kind": "zoo", "name": options.model, "folder": "", "weights": options.weights}
-    if options.run_folder and options.weights:
-        raise ValueError("--weights goes with --model: a run folder brings its own weights; leave out one of --weights and --run")
+    predict.check_asked(options)
     Question(options.method or DEFAULT, -1, layer=options.layer)  # what does not go together is refused before a model is opened
     predictor = opened(model)
     how = {name: getattr(options, name) for name in ("alpha", "colormap", "side") if getattr(options, name) is not None}

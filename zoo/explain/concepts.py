@@ -153,5 +153,5 @@ def _scikit(module: str):
         return importlib.import_module(f"sklearn.{module}")
     except ImportError as error:
         raise ImportError(
-            "a concept map needs scikit-learn, which is not installed; run: pip install 'vision-zoo-keras[projects]'"
+            "a concept map needs scikit-learn, which is not installed; run: pip install 'vision-zoo-keras[concepts]'"
         ) from error

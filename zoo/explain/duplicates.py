@@ -36,7 +36,7 @@ def _components(rows: np.ndarray, threshold: float) -> np.ndarray:
         from scipy.sparse import coo_matrix
         from scipy.sparse.csgraph import connected_components
     except ImportError as error:
-        raise ImportError("near duplicates need scipy, which is not installed; run: pip install 'vision-zoo-keras[projects]'") from error
+        raise ImportError("near duplicates need scipy, which is not installed; run: pip install 'vision-zoo-keras[concepts]'") from error
     alive: np.ndarray = np.asarray(rows.any(axis=1))
     component = np.arange(len(rows))
     for start in range(0, len(rows), _ROWS):

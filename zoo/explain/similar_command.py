@@ -23,10 +23,7 @@ def run(options) -> int:
     """Print the neighbours and what else was asked for. Wrong input raises, and `zoo` prints its one line."""
     if not options.image.is_file():
         raise FileNotFoundError(f"no such picture: {options.image}")
-    if options.run_folder and options.weights:
-        raise ValueError("--weights goes with --model: a run folder brings its own weights; leave out one of --weights and --run")
-    run_folder = options.run_folder
-    predictor = predict.from_run(run_folder) if run_folder else predict.from_registry(options.model, options.weights)
+    predictor = predict.asked(options)
     print(predictor.note, file=sys.stderr)
     index = _index(options, predictor)
     for line in index.skipped:

@@ -24,9 +24,9 @@ def league(names: Sequence[object], numbers: Mapping[str, Sequence[float]], mark
     Raises ValueError for no names, no numbers, or another length.
     """
     marks = marks or {}
-    for label, values in {**{f"numbers[{key!r}]": value for key, value in numbers.items()}}.items():
+    for label, values in numbers.items():
         if len(values) != len(names):
-            raise ValueError(f"{len(names)} names need as many {label}, got {len(values)}")
+            raise ValueError(f"{len(names)} names need as many numbers[{label!r}], got {len(values)}")
     wrong = [name for name, values in marks.items() if len(values) != len(numbers)]
     if not len(names) or not numbers or wrong:
         raise ValueError(f"a league needs names, numbers, and marks with one value per number; got {len(names)}, {len(numbers)}, {wrong}")
