@@ -37,18 +37,36 @@ ALLOWED = {
     "run": {"atomic", "cores"},
     "catalogue": set(),
     "weights": {*MODEL, "atomic", "download"},
-    "create": {"registry", "weights"},
+    "detect": {*MODEL, "losses", "metrics", "weights", "atomic"},
+    "create": {"registry", "weights", "detect"},
     "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic", "cores", "download"},
     "explain": {*MODEL, "gradients", "data", "atomic"},
     "export": {*MODEL, "atomic", "cores", "predict", "data", "viz"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
     "anatomy": {*MODEL, "explain"},
     "verify": {*MODEL, "weights", "atomic"},
-    "__main__": {"anatomy", "atomic", "create", "verify", "registry", "catalogue", "predict", "explain", "export", "viz", "data", "train"},
+    "__main__": {
+        *(
+            "anatomy",
+            "atomic",
+            "catalogue",
+            "create",
+            "data",
+            "detect",
+            "explain",
+            "export",
+            "predict",
+            "registry",
+            "train",
+            "verify",
+            "viz",
+        )
+    },
 }
 """Room -> rooms it may import, besides itself."""
 
 COMMANDS = {
+    "zoo/data/labels/command.py": {"atomic", "viz"},
     "zoo/train/command.py": {"create", "data", "predict"},
     "zoo/explain/command.py": {"atomic", "data", "predict", "viz"},
     "zoo/explain/similar_command.py": {"predict", "viz"},
