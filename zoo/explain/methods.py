@@ -35,8 +35,8 @@ class Method:
     title:    what people call it.
     layer:    whether it looks at a layer and takes `layer=`; the others look at the pixels.
     gradient: whether it differentiates; the others only ask the model about changed images.
-    blind:    what it cannot see, "" for nothing: "class" (the same map for every class) or "weights" (much the same map for a model
-              that has learned nothing), for which the test with random weights is known to fail.
+    blind:    what it cannot see, "" for nothing: "class" (the same map for every class) or "weights" (a likeness above 0.3 with the
+              map of a model that has learned nothing, on the bed of docs/explain.md).
     signed:   whether negative values count as evidence against the target.
     read:     what a bright place means.
     misleads: what it does not say, or says wrongly.
@@ -151,6 +151,7 @@ _ROWS = (
         _one_gradient,
         "Chattopadhay et al. 2018, arXiv:1710.11063",
         layer=True,
+        blind="weights",
     ),
     Method(
         "layercam",
@@ -160,6 +161,7 @@ _ROWS = (
         _one_gradient,
         "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943",
         layer=True,
+        blind="weights",
     ),
     Method(
         "hirescam",
@@ -190,6 +192,7 @@ _ROWS = (
         "Wang et al. 2020, arXiv:1910.01279",
         layer=True,
         gradient=False,
+        blind="weights",
     ),
     Method(
         "gradient",
@@ -233,6 +236,7 @@ _ROWS = (
         "It shows where the model is curved, not what speaks for the class.",
         _samples,
         "Adebayo et al. 2018, arXiv:1810.03292",
+        blind="weights",
     ),
     Method(
         "integrated_gradients",
