@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from zoo.data.decode import ImageError
     from zoo.data.findings import Findings, doctor
     from zoo.data.folder import read_folder, scan
+    from zoo.data.letterbox import Letterbox
+    from zoo.data.object_augment import ObjectAugment
+    from zoo.data.object_pipeline import ObjectPipeline
+    from zoo.data.object_source import load_objects
+    from zoo.data.objects import ObjectExamples, Objects, ObjectSet
     from zoo.data.pipeline import Pipeline
     from zoo.data.progressive import Progressive
     from zoo.data.source import load
@@ -31,10 +36,17 @@ _HOME = {
     "Examples": "dataset",
     "Findings": "findings",
     "ImageError": "decode",
+    "Letterbox": "letterbox",
+    "ObjectAugment": "object_augment",
+    "ObjectExamples": "objects",
+    "ObjectPipeline": "object_pipeline",
+    "ObjectSet": "objects",
+    "Objects": "objects",
     "Pipeline": "pipeline",
     "Progressive": "progressive",
     "doctor": "findings",
     "load": "source",
+    "load_objects": "object_source",
     "read_folder": "folder",
     "scan": "folder",
 }
@@ -46,6 +58,15 @@ _MODULES = (
     "extract",
     "findings",
     "folder",
+    "labels",
+    "letterbox",
+    "maps",
+    "mosaic",
+    "object_augment",
+    "object_pipeline",
+    "object_sets",
+    "object_source",
+    "objects",
     "pace",
     "patches",
     "pipeline",
@@ -53,9 +74,13 @@ _MODULES = (
     "progressive",
     "scenes",
     "sets",
+    "sign_drive",
+    "sign_scenes",
+    "signs",
     "source",
     "split",
     "tfds",
+    "warp",
 )
 
 __all__ = [
@@ -65,10 +90,17 @@ __all__ = [
     "Examples",
     "Findings",
     "ImageError",
+    "Letterbox",
+    "ObjectAugment",
+    "ObjectExamples",
+    "ObjectPipeline",
+    "ObjectSet",
+    "Objects",
     "Pipeline",
     "Progressive",
     "doctor",
     "load",
+    "load_objects",
     "read_folder",
     "scan",
 ]

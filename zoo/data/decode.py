@@ -33,6 +33,10 @@ class ImageError(ValueError):
         return type(self), (self.reason, self.name)
 
 
+class TooLarge(ImageError):
+    """More bytes or pixels than the limits allow: a smaller copy of the same picture would do."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What is accepted, checked before any pixel is decoded.
@@ -174,7 +178,7 @@ def _read(source, limits: Limits) -> tuple[str, bytes]:
             if not stat.S_ISREG(found.st_mode):
                 raise ImageError("a folder or device, not a file", name)
             if found.st_size > limits.bytes:
-                raise ImageError(f"{found.st_size / 1e6:.1f} MB, more than the limit of {limits.bytes / 1e6:g} MB", name)
+                raise TooLarge(f"{found.st_size / 1e6:.1f} MB, more than the limit of {limits.bytes / 1e6:g} MB", name)
             data = Path(name).read_bytes()
         except FileNotFoundError:
             raise ImageError("no such file", name) from None
@@ -184,7 +188,7 @@ def _read(source, limits: Limits) -> tuple[str, bytes]:
         name = str(getattr(source, "name", "image"))
         data = source.read(limits.bytes + 1)
     if len(data) > limits.bytes:
-        raise ImageError(f"more than the limit of {limits.bytes / 1e6:g} MB", name)
+        raise TooLarge(f"more than the limit of {limits.bytes / 1e6:g} MB", name)
     return name, data
 
 
@@ -205,9 +209,9 @@ def _recognise(data: bytes, limits: Limits, name: str):
 def _check_size(size: tuple[int, int], limits: Limits, name: str) -> None:
     width, height = size
     if width * height > limits.pixels:
-        raise ImageError(f"{width}x{height} pixels, more than the limit of {limits.pixels / 1e6:g} million", name)
+        raise TooLarge(f"{width}x{height} pixels, more than the limit of {limits.pixels / 1e6:g} million", name)
     if max(size) > limits.side:
-        raise ImageError(f"{width}x{height} pixels, longer than the limit of {limits.side} on a side", name)
+        raise TooLarge(f"{width}x{height} pixels, longer than the limit of {limits.side} on a side", name)
     if min(size) < limits.smallest:
         raise ImageError(f"{width}x{height} pixels, less than {limits.smallest} on a side", name)
 

@@ -109,9 +109,10 @@ def load(name: str, *, seed: int = 0, skip_bad: bool = False) -> Dataset:
     return dataclasses.replace(dataset, name=name, kind="public", notes=(*notes, *dataset.notes))
 
 
-def locate(name: str) -> Path:
-    """The folder of the named set: below ZOO_DATA, or in the user cache, fetched first if it is not there."""
-    record = _record(name)
+def locate(name: str, record: PublicSet | None = None) -> Path:
+    """The folder of the named set: below ZOO_DATA, or in the user cache, fetched first if it is not there. `record` tells of a set that is
+    not one of `SETS`."""
+    record = record or _record(name)
     if (local := _local(record)) is not None:
         return local
     from zoo.download import cache_folder, fetch
@@ -121,7 +122,7 @@ def locate(name: str) -> Path:
     folder = cache_folder() / "sets" / f"{name}-{pin}"
     if not folder.is_dir():
         if isinstance(origin, Repository):
-            _clone(name, origin, folder)
+            _clone(name, origin, folder, record)
         else:
             extract(fetch(origin.url, digest=origin.digest, bytes=origin.bytes), folder)
     return folder / origin.inside if isinstance(origin, Archive) else folder
@@ -148,11 +149,11 @@ def _local(record: PublicSet) -> Path | None:
     return next((Path(root, name) for name in record.local if Path(root, name).is_dir()), None) if root else None
 
 
-def _clone(name: str, origin: Repository, folder: Path) -> None:
+def _clone(name: str, origin: Repository, folder: Path, record: PublicSet) -> None:
     """Fetch exactly one commit, verify it, and keep its tree without the history."""
     if not re.fullmatch(r"[0-9a-f]{40}", origin.commit):
         raise ValueError(f"the commit of {name} must be 40 hex digits, got {origin.commit!r}")
-    url = _address(name, origin)
+    url = _address(name, origin, record)
     if shutil.which("git") is None:
         raise FetchError(
             f"the set {name!r} is fetched with git, which is not installed; install git, or set ZOO_DATA to a folder that has it"
@@ -171,7 +172,7 @@ def _clone(name: str, origin: Repository, folder: Path) -> None:
     whole(folder, fill)
 
 
-def _address(name: str, origin: Repository) -> str:
+def _address(name: str, origin: Repository, record: PublicSet) -> str:
     """The mirror's copy HOST/OWNER/REPOSITORY[.git] when there is one, else the network if it is allowed."""
     from zoo.download import offline
 
@@ -185,7 +186,7 @@ def _address(name: str, origin: Repository) -> str:
     if offline():
         raise FetchError(
             f"ZOO_OFFLINE forbids the network and the set {name!r} is not here yet. Set ZOO_DATA to a folder that holds it as "
-            f"{_record(name).local[0] if _record(name).local else name}/, or fetch {origin.url} once with the network"
+            f"{record.local[0] if record.local else name}/, or fetch {origin.url} once with the network"
         )
     return origin.url
 
