@@ -29,6 +29,13 @@ SMALLEST = list({registry.row(name)[0].__name__: name for name in BY_SIZE}.value
 EVERY_ROW, MICRO_ROW = _rows(ROWS, MICRO), _rows(MICRO, MICRO)
 EVERY_ROW_COSTLY, MICRO_ROW_COSTLY = _rows(ROWS, FIRST), _rows(MICRO, FIRST)
 """Where a test takes a second or more, the fast suite takes one micro row of every family, and the slow one the others."""
+FEW = (
+    *("resnet_micro", "mobilenet_v2_micro", "alexnet_micro", "lenet_micro", "vit_micro", "mobilenet_v3_micro", "bit_micro"),
+    *("efficientnet_v2_micro", "nasnet_micro", "cifar_resnet_micro", "convnext_v2_micro", "convnext_micro", "resnext_micro"),
+    *("darknet_micro", "inception_resnet_v1_micro"),
+)
+EVERY_KIND, MICRO_KIND = _rows(ROWS, FEW), _rows(MICRO, FEW)
+"""Where a test asks how layers behave, not how a family wires them: rows that together hold every kind of layer; the others are slow."""
 COUNTED_ROW = _rows(ROWS, MICRO + SMALLEST)
 COMPILED_ROW = _rows(FIRST, ("resnet_micro",))
 INFERRED_ROW = _rows(MICRO, ("resnet_micro", "mobilenet_v2_micro", "convnext_micro", "vit_micro"))
@@ -62,6 +69,19 @@ def _sizes(name: str) -> list[tuple[int, int]]:
     """The smallest, one odd, and two oblong sizes."""
     m = registry.row(name)[1].minimum
     return [(m, m), (m + 1 + m % 2, m + 1 + m % 2), (m, m + 13), (m + 22, m + 5)]
+
+
+def _kinds(name: str) -> set[tuple[str, str]]:
+    """(class, activation) of every layer of a row."""
+    activations = (
+        (type(layer).__name__, getattr(layer, "activation", None)) for layer in registry.build_classifier(name)._flatten_layers()
+    )
+    return {(kind, getattr(activation, "__name__", "")) for kind, activation in activations}
+
+
+@pytest.mark.slow
+def test_the_few_hold_every_kind_of_layer():
+    assert set().union(*map(_kinds, FEW)) == set().union(*map(_kinds, FIRST))
 
 
 # --- what is built
@@ -186,7 +206,7 @@ def test_saved_model_answers_to_the_bit(name, tmp_path):
 
 
 @pytest.mark.backend
-@EVERY_ROW
+@EVERY_KIND
 def test_weight_archive_round_trip(name, tmp_path):
     model, other = _build(name), _build(name, seed=1)
     images = _images(name)
@@ -199,7 +219,7 @@ def test_weight_archive_round_trip(name, tmp_path):
 
 
 @tensorflow_only
-@EVERY_ROW_COSTLY
+@EVERY_KIND
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_exported_file_agrees(name, suffix, tmp_path):
     from zoo.export import agreement, export
@@ -271,7 +291,7 @@ def test_a_compiled_training_step_moves_every_layer(name, policy):
 
 
 @pytest.mark.backend
-@MICRO_ROW_COSTLY
+@MICRO_KIND
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_has_float32_logits_and_weights(name, policy):
     full, images = _build(name), _images(name)
@@ -288,14 +308,14 @@ def test_mixed_precision_has_float32_logits_and_weights(name, policy):
 
 
 @pytest.mark.backend
-@MICRO_ROW_COSTLY
+@MICRO_KIND
 def test_uint8_images_score_as_float_images(name):
     model, images = _build(name), _images(name).astype("uint8")
     np.testing.assert_array_equal(_out(model, images), _out(model, images.astype("float32")))
 
 
 @pytest.mark.backend
-@MICRO_ROW_COSTLY
+@MICRO_KIND
 def test_frozen_model_keeps_everything_in_a_training_pass(name):
     """`trainable = False` also stops the moving statistics of batch normalisation."""
     model = _build(name)
@@ -316,7 +336,7 @@ def _no_dropout(model):
 
 
 @pytest.mark.backend
-@MICRO_ROW_COSTLY
+@MICRO_KIND
 def test_the_same_seed_gives_the_same_weights(name):
     one, two, other = (_build(name, seed).get_weights() for seed in (3, 3, 4))
     for a, b in zip(one, two, strict=True):

@@ -145,6 +145,7 @@ FAMILIES = {
         2020,
         "2010.11929",
     ),
+    "darknet": Family("zoo.backbones.darknet", "Redmon & Farhadi: YOLOv3: an incremental improvement", 2018, "1804.02767"),
     "efficientnet_v2": Family(
         "zoo.backbones.efficientnet_v2", "Tan & Le: EfficientNetV2: smaller models and faster training", 2021, "2104.00298"
     ),
@@ -236,6 +237,13 @@ def build_classifier(
     if activation is not None:
         outputs = layers.Activation(activation, dtype=keras.backend.floatx(), name="probabilities")(outputs)
     return keras.Model(image, outputs, name=model_name or name)
+
+
+def build_pyramid(name: str, *, input_shape=None, mean=None, std=None) -> tuple:
+    """The graph of a backbone without a model around it: (image (b, h, w, c) in [0, 255], {"c1": ..., ...}), for a head to continue."""
+    module, variant = row(name)
+    image, pyramid = _pyramid(name, module, variant, input_shape, None, mean, std)
+    return image, {key: level for key, level in pyramid.items() if key != "token"}
 
 
 def normalise(image, mean, std):

@@ -5,6 +5,8 @@ Importing this package registers them all, which `keras.saving.load_model` needs
 
 from zoo.layers.activation import exact_gelu, scaled_tanh
 from zoo.layers.attention import Attention
+from zoo.layers.bias import Repeated
+from zoo.layers.boxes import AnchorBoxes, CellBoxes, CellScores, DistanceBoxes
 from zoo.layers.channels import PadChannels, ZeroBorder
 from zoo.layers.convolution import GroupedConv2D, PartialConv2D
 from zoo.layers.depthwise import DepthwiseConv2D, SeparableConv2D
@@ -17,12 +19,17 @@ from zoo.layers.radial_basis import RadialBasis
 from zoo.layers.scaled_sum import ScaledSum
 from zoo.layers.squeeze_excite import squeeze_excite
 from zoo.layers.standardised import StandardisedConv2D
+from zoo.layers.suppression import Suppress
 from zoo.layers.tokens import SplitTokens, Tokens
 
 __all__ = [
     "AdaptiveAveragePooling",
+    "AnchorBoxes",
     "Attention",
+    "CellBoxes",
+    "CellScores",
     "DepthwiseConv2D",
+    "DistanceBoxes",
     "GlobalResponseNormalisation",
     "GroupedConv2D",
     "LayerScale",
@@ -31,11 +38,13 @@ __all__ = [
     "PartialConv2D",
     "RadialBasis",
     "SamePadding",
+    "Repeated",
     "ScaledSum",
     "SeparableConv2D",
     "SplitTokens",
     "Standardise",
     "StandardisedConv2D",
+    "Suppress",
     "Tokens",
     "TrainableSubsampling",
     "ZeroBorder",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Source:
     top:       False leaves the head of the file out.
     path:      the local file, or None until `record` is fetched.
     record:    the published file, or None for a file of the user's own.
+    table:     {our layer: names of torch's layers} for a model that is no row of the registry, such as a detector.
     """
 
     variant: str | None
@@ -43,6 +44,7 @@ class Source:
     top: bool = True
     path: Path | None = None
     record: Record | None = None
+    table: Mapping[str, tuple[str, ...]] | None = None
 
     def file(self) -> Path:
         """The verified local file; a published one is fetched on first use."""
@@ -97,7 +99,9 @@ def fill(model, source: Source, skip: Iterable[str] = ()) -> None:
         skip = checked_skip(model, weights, tuple(skip))
         wanted = {path: variable for path, variable in weights.items() if not skipped(path, skip)}
         drop = skip if source.top else (*skip, *names.head(source.variant, HEAD))
-        parts = {path: part for path, part in names.parts(file, source.variant, model, weights).items() if not skipped(path, drop)}
+        parts = {
+            path: part for path, part in names.parts(file, source.variant, model, weights, source.table).items() if not skipped(path, drop)
+        }
         require_match(parts, wanted, model, file)
         content = archive.verified(file) if file.format == ZOO_SAFETENSORS else {}
         arrays = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -68,12 +68,17 @@ def head_size(file: Opened, variant: str) -> int | None:
     return None if not shapes else shapes[0][-1 if file.format == APPLICATIONS_H5 else 0]
 
 
-def parts(file: Opened, variant: str | None, model, weights: dict) -> dict[str, Part]:
-    """{our path: Part} of every tensor of an open file; a tensor that has no name here keeps its own and is reported later."""
+def parts(file: Opened, variant: str | None, model, weights: dict, table: Mapping[str, tuple[str, ...]] | None = None) -> dict[str, Part]:
+    """{our path: Part} of every tensor of an open file; a tensor that has no name here keeps its own and is reported later.
+
+    table: {our layer: their names} of a state dict of torch, for a model that is no row of the registry.
+    """
     if file.format == ZOO_SAFETENSORS:
         return {name: Part(name, stored.shape, stored.dtype, stored.read) for name, stored in file.tensors.items()}
     if file.format == KERAS_H5:
         return _keras(file, weights)
+    if table is not None and file.format in (TIMM_SAFETENSORS, TORCH_PICKLE):
+        return _converted(file, table, (), model, weights)
     if variant is None:
         raise ValueError(f"{file.path} uses the names of another library; say which row of the zoo it is")
     if file.format == TFLITE_INT8:
@@ -132,7 +137,7 @@ def _keras(file: Opened, weights: dict) -> dict[str, Part]:
     return found
 
 
-def _renamed(file: Opened, table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def _renamed(file: Opened, table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """{name in the file: our path} for the tensors that have one in a family's table."""
     layers = {theirs: ours for ours, names in table.items() if "/" not in ours for theirs in names}
     tensors = {theirs: ours for ours, names in table.items() if "/" in ours for theirs in names}
@@ -153,9 +158,14 @@ def _family_name(variant: str) -> str:
 
 def _foreign(file: Opened, variant: str, model, weights: dict) -> dict[str, Part]:
     table, family_name = _table(file, variant), _family_name(variant)
-    ours, ignored = _renamed(file, table), libraries.ignored(family_name)
     first = next(iter(table)).partition("/")[0]
     turned = f"{first}/kernel" if file.format == APPLICATIONS_H5 and libraries.bgr(family_name) else None
+    return _converted(file, table, libraries.ignored(family_name), model, weights, turned)
+
+
+def _converted(file: Opened, table, ignored: tuple[str, ...], model, weights: dict, turned: str | None = None) -> dict[str, Part]:
+    """turned: path of the kernel that is for BGR images in the file."""
+    ours = _renamed(file, table)
     convert = _from_applications if file.format == APPLICATIONS_H5 else functools.partial(_from_torch, flat=_flat_inputs(model))
     found = {}
     for name, stored in file.tensors.items():
