@@ -1,4 +1,4 @@
-"""The entry points: the registry builds a model, the weights room fills it."""
+"""The entry points: the registry or the room of detectors builds a model, the weights room fills it."""
 
 from __future__ import annotations
 
@@ -112,3 +112,58 @@ def backbone(
     if source is not None:
         room.fill(model, source)
     return model
+
+
+def detector(
+    variant: str,
+    /,
+    *,
+    classes: int | None = None,
+    input_shape=None,
+    weights: str | os.PathLike | None = None,
+    backbone: str | None = None,
+    backbone_weights: str | os.PathLike | None = None,
+    skip: tuple[str, ...] = (),
+    changes: Mapping | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """An object detector: image (b, h, w, c) in [0, 255] -> {"boxes": (b, a, 4), "scores": (b, a, classes), ...}, one row per anchor.
+
+    Boxes are xyxy in pixels of the image, scores logits; all are float32. `zoo.detect.detect` makes objects of them.
+
+    variant:          a row of `zoo.detect.ROWS`; an unknown one raises with the closest matches.
+    classes:          number of classes, without background; default: those of the weights, or of the published row.
+    input_shape:      (height, width, channels), all known: the anchors belong to one size. Any side from 32 pixels is legal.
+    weights:          None (random), a published tag such as "coco", or the path of a local weight file.
+    backbone:         a row of `zoo.list_models()` to put the neck and the head on; it needs levels at the strides that the neck reads.
+    backbone_weights: published tag or path of a classifier's weights for the backbone alone, such as "imagenet".
+    skip:             layer names that `weights` does not fill; ("class_output",) keeps a new head of RetinaNet at random.
+    changes:          fields of the row that differ, such as {"anchors": ...} of a YOLO.
+    name:             name of the keras.Model.
+
+    Raises ValueError for an unknown row, backbone or weights, an illegal size, or a backbone without the levels.
+    """
+    from zoo.detect import published
+    from zoo.detect.build import build, changed
+
+    row = changed(variant, changes)
+    if weights is not None and backbone_weights is not None:
+        raise ValueError("weights fill the backbone too: give either weights or backbone_weights, not both")
+    trunk = backbone or row.backbone
+    if backbone_weights is not None and not isinstance(trunk, str):
+        raise ValueError(
+            f"the backbone of {variant} is no classifier of the zoo, so it has no weights of its own; pass backbone=... with them"
+        )
+    body = room.find(str(trunk), backbone_weights, top=False) if backbone_weights is not None else None
+    whole = published.find(variant, weights)
+    mean, std = next(((found.mean, found.std) for found in (whole, body) if found is not None), (None, None))
+    if whole is not None and classes is None:
+        classes = whole.classes
+    built = build(
+        variant, classes=classes, input_shape=input_shape, backbone=backbone, mean=mean, std=std, model_name=name, changes=changes
+    )
+    if body is not None:
+        room.fill(built.backbone, body)
+    if whole is not None:
+        published.fill(built.detector, whole, skip)
+    return built.detector

@@ -99,6 +99,7 @@ class TestProcesses:
         kept = {path.name for path in (tmp_path / "checkpoints").iterdir()}
         assert kept == {"last-00002.safetensors", "last-00003.safetensors", "best.safetensors"}
 
+    @pytest.mark.slow
     def test_the_job_of_a_killed_worker_resumes(self, tmp_path, alone):
         with _workers(tmp_path, kills=(0, 6)) as processes:
             processes[1].communicate(timeout=SECONDS)

@@ -47,7 +47,8 @@ def _same(got, wanted):
 
 
 @pytest.mark.parametrize(
-    ("moment", "number", "left"), [("step", 6, 0), ("half", 5, 1), pytest.param("whole", 3, 1, marks=pytest.mark.slow)]
+    ("moment", "number", "left"),
+    [pytest.param("step", 6, 0, marks=pytest.mark.slow), ("half", 5, 1), pytest.param("whole", 3, 1, marks=pytest.mark.slow)],
 )
 def test_killed_once_then_resumed_here(tmp_path, whole, moment, number, left):
     """Of an epoch two files are written, best (when better) and last, after the one at the start."""

@@ -49,6 +49,7 @@ def test_the_switches_are_thrown_one_after_the_other():
     assert all(rung.recipe.jit == (keras.backend.backend() != "torch") for rung in made)
 
 
+@pytest.mark.slow
 @pytest.mark.backend
 def test_every_rung_and_every_other_call_is_timed():
     plain = Rung("plain", build, RECIPE)

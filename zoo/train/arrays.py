@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
 
 class Arrays:
-    """Images (n, h, w, c) in [0, 255] and labels (n,), offered as `zoo.data.pipeline.Pipeline` offers files."""
+    """Images (n, h, w, c) in [0, 255] and labels (n,), or a dict of columns of n rows, offered as `zoo.data.pipeline.Pipeline` offers
+    files."""
 
     def __init__(self, images, labels):
-        self.images, self.labels = np.asarray(images), np.asarray(labels)
-        if len(self.images) != len(self.labels):
-            raise ValueError(f"each image needs one label, got {len(self.images)} images and {len(self.labels)} labels")
+        self.images = np.asarray(images)
+        columns = {name: np.asarray(column) for name, column in labels.items()} if isinstance(labels, Mapping) else {"": np.asarray(labels)}
+        self.labels = columns if isinstance(labels, Mapping) else columns[""]
+        for name, column in columns.items():
+            if len(self.images) != len(column):
+                of = f" of {name!r}" if name else ""
+                raise ValueError(f"each image needs one label, got {len(self.images)} images and {len(column)} labels{of}")
         if not len(self.images):
             raise ValueError("there is nothing to train or validate on: got 0 images")
 
@@ -30,7 +36,7 @@ class Arrays:
 
     def training(
         self, batch_size: int, seed: int, start_epoch: int = 0, drop_remainder: bool = False, part: tuple[int, int] = (0, 1)
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, Any]]:
         """Endless batches; epoch e is the permutation drawn from (seed, e), so a resumed run sees what it would have seen.
 
         part: (i, n) gives the i-th of n equal pieces of every batch, for process i of n.
@@ -40,8 +46,12 @@ class Arrays:
             order = self.order(seed, epoch)
             for start in range(0, self.steps(batch_size, drop_remainder) * batch_size, batch_size):
                 rows = piece(order[start : start + batch_size], part)
-                yield self.images[rows], self.labels[rows]
+                yield self.rows(rows)
             epoch += 1
+
+    def rows(self, rows) -> tuple[np.ndarray, Any]:
+        """(images, labels) of these numbers."""
+        return self.images[rows], keras.tree.map_structure(lambda column: column[rows], self.labels)
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """The numbers of an epoch's images, in the order of its batches."""
@@ -68,4 +78,4 @@ class _Slices(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         rows = piece(np.arange(len(self._arrays))[index * self._batch_size : (index + 1) * self._batch_size], self._part)
-        return self._arrays.images[rows], self._arrays.labels[rows]
+        return self._arrays.rows(rows)

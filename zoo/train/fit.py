@@ -23,8 +23,10 @@ from zoo.train import checkpoint, distribute, lock, startup
 from zoo.train.arrays import Arrays
 from zoo.train.average import ValidateAverage
 from zoo.train.check import check_batch, check_labels
+from zoo.train.check_objects import check_objects, teaches_itself
 from zoo.train.guard import FiniteGuard, fitting_batch, is_out_of_memory
 from zoo.train.keeper import Keeper, best_epoch, repair_history
+from zoo.train.limits import CLASSIFIER_MONITORS
 from zoo.train.recipe import Recipe
 from zoo.train.switches import largest_divisor
 
@@ -66,9 +68,11 @@ def fit(
 ) -> History:
     """Train `model`, leave its best weights in it, save it to `run.model`, and return the history.
 
+    model:       a classifier, or a detector (`zoo.detect.model.Detector`), whose own criterion is the loss.
     data:        has `.train` and `.validation`, each with training(batch_size, seed, start_epoch), steps(batch_size) and
                  evaluation(batch_size) as `zoo.data.pipeline.Pipeline`; or ((x, y), (xv, yv)) arrays, images in [0, 255].
                  A recipe that changes pictures asks `.train` to do it, which arrays cannot.
+                 For a detector `zoo.data.ObjectPipeline`, or arrays with y = {"boxes": (n, m, 4), "classes": (n, m)}.
     run:         a `zoo.run.Run`: `history` (CSV), `checkpoints` (folder) and `model` (.keras) are paths in its folder.
     callbacks:   further Keras callbacks. They start afresh on resume, except those with `state()` (JSON) and `load_state(state)`.
     loss:        instead of the recipe's cross-entropy on logits; then labels are not checked, and `metrics` are yours too.
@@ -151,7 +155,7 @@ def compile_for(model: keras.Model, recipe: Recipe, steps: int, loss=None, metri
             f"{wanted}, but the whole training has {updates}: the start would dominate; use a smaller ema", UserWarning, stacklevel=3
         )
     if loss is None:
-        loss, metrics = recipe.loss(), [accuracy(recipe)]
+        loss, metrics = (None, metrics) if teaches_itself(model) else (recipe.loss(), [accuracy(recipe)])
     if recipe.accumulation > 1:
         warn_of_batch_statistics(model, recipe)
     optimizer = recipe.optimizer_for(updates, model)
@@ -165,6 +169,11 @@ def pictures(train: Any, recipe: Recipe, model: keras.Model) -> Any:
     asked = recipe.pictures()
     if not asked:
         return train
+    if teaches_itself(model):
+        raise ValueError(
+            f"the recipe changes training pictures ({', '.join(asked)}) and knows nothing of boxes; switch these fields off and say "
+            "zoo.data.ObjectPipeline(..., augment=zoo.data.ObjectAugment(...), epochs=..., close_mosaic=...)"
+        )
     if not hasattr(train, "changed"):
         raise ValueError(
             f"the recipe changes training pictures ({', '.join(asked)}), which zoo.data.Pipeline does and {type(train).__name__} cannot; "
@@ -210,10 +219,23 @@ def _agrees_with(model, recipe: Recipe) -> None:
             f"steps_per_execution={recipe.steps_per_execution} fuses updates into one compiled loop, which Keras has "
             "on TensorFlow and JAX only; on torch say steps_per_execution=1"
         )
+    if teaches_itself(model):
+        _agrees_with_criterion(recipe)
+    elif recipe.monitor not in CLASSIFIER_MONITORS:
+        raise ValueError(f"monitor={recipe.monitor!r} is of detectors; a classifier has {' and '.join(CLASSIFIER_MONITORS)}")
     if recipe.drop_path is not None:
         _drops(model, recipe.drop_path)
     if recipe.ema is not None and not model.trainable_variables:
         raise ValueError("ema averages trainable weights, but the model has none; set model.trainable = True")
+
+
+def _agrees_with_criterion(recipe: Recipe) -> None:
+    if recipe.monitor == "val_accuracy":
+        raise ValueError(
+            "a detector has no accuracy to choose its best epoch by; say monitor='val_loss', or 'val_AP' with a callback for it"
+        )
+    if recipe.label_smoothing or recipe.criterion != "cross_entropy":
+        raise ValueError("label_smoothing and criterion are of classifiers; a detector learns by its own criterion, so leave them out")
 
 
 def _drops(model, rate: float) -> None:
@@ -230,6 +252,9 @@ def _drops(model, rate: float) -> None:
 def _check(model, train, validation, recipe: Recipe, loss) -> None:
     """The first batch, then all labels where they are at hand; also builds a model that has not seen an input yet."""
     images, labels = next(iter(train.training(recipe.batch_size, recipe.seed, 0)))
+    if loss is None and teaches_itself(model):
+        check_objects(model, images, labels)
+        return
     classes = check_batch(model, images, labels if loss is None else None)
     if not model.built:
         model(keras.ops.convert_to_tensor(np.asarray(images)[:1]), training=False)
@@ -298,7 +323,7 @@ def _train(model, train, validation, recipe, steps, callbacks, done: int, verbos
 def _try_batch(model, train, recipe: Recipe, size: int) -> None:
     """One update on `size` images. The model is lost anyway: its weights are somewhere inside an update."""
     images, labels = next(iter(train.training(recipe.batch_size, recipe.seed, 0)))
-    model.train_on_batch(images[:size], labels[:size])
+    model.train_on_batch(images[:size], keras.tree.map_structure(lambda column: column[:size], labels))
 
 
 def _finish(model, recipe: Recipe, checkpoints, rows: list[dict], run) -> History:

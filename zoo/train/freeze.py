@@ -1,6 +1,7 @@
 """Freeze the lower part of a network, hold its batch statistics, and let it go again stage by stage.
 
     freeze(model, until="c3")            # levels c1 to c3 keep their weights, all batch normalisation its statistics
+    freeze(detector, until="neck")       # all but the head
     fit(model, data, recipe, run)        # compiles, so the change counts
     thaw(model)                          # the deepest frozen stage learns too
     print(trainable_report(model))
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
@@ -51,11 +52,15 @@ class Pin(keras.Layer):
             layer.trainable = False
 
 
-def freeze(model: keras.Model, until: str | None = "backbone", bn: str = "inference", levels: Mapping[str, str] | None = None) -> int:
+Levels = Mapping[str, str | Sequence[str]]
+
+
+def freeze(model: keras.Model, until: str | int | None = "backbone", bn: str = "inference", levels: Levels | None = None) -> int:
     """Freeze the layers from the image up to `until`; the rest is set to train. Returns the number of frozen parameters.
 
     until:  a level of the pyramid ("c3") of a zoo model, the name of a layer (with all it depends on; also one inside a model used as
-            a layer), "backbone" for all but the head, or None for no layer.
+            a layer), "backbone" for all before neck and head, "neck" of a detector for all but the head, the number of stages from
+            the image on (as `zoo.train.trainable_report` lists them), or None for no layer.
     bn:     "inference": every batch normalisation of the backbone keeps its statistics, and its gamma and beta, also where the weights
             around it learn. Right for small batches and little data. "train": they all learn, in the frozen part too.
     levels: {"c1": layer name, ...} as `zoo.anatomy.levels(zoo.backbone(ROW))` gives, for a zoo model with a name of its own.
@@ -96,7 +101,7 @@ def unfreeze(model: keras.Model) -> None:
     model.compiled = False  # training now raises until it is compiled anew; Keras itself would ignore the change on TensorFlow
 
 
-def thaw(model: keras.Model, stages: int = 1, levels: Mapping[str, str] | None = None) -> list[str]:
+def thaw(model: keras.Model, stages: int = 1, levels: Levels | None = None) -> list[str]:
     """Let the frozen stages nearest to the output learn, as many as `stages` says: gradual unfreezing (Howard & Ruder 2018,
     arXiv:1801.06146, section 3.3). Returns their names in the order in which they run; an empty list when nothing was frozen any more.
 
@@ -118,7 +123,12 @@ def thaw(model: keras.Model, stages: int = 1, levels: Mapping[str, str] | None =
     return chosen
 
 
-def _until(model, until: str, levels: Mapping[str, str]) -> list[keras.Layer]:
+def _until(model, until: str | int, levels: Levels) -> list[keras.Layer]:
+    if isinstance(until, int):
+        every = list(stages_of(model, levels).values())
+        if isinstance(until, bool) or not 0 <= until <= len(every):
+            raise ValueError(f"until={until!r} as a number counts stages from the image on; {model.name} has {len(every)}")
+        return [layer for own in every[:until] for layer in own]
     if until == "backbone":
         found = backbone_of(model, levels)
         if found is None:

@@ -68,6 +68,8 @@ class BalancedArrays(Arrays):
 
     def __init__(self, images, labels):
         super().__init__(images, labels)
+        if isinstance(self.labels, dict):
+            raise ValueError(f"balanced sampling needs integer labels (n,), got columns {', '.join(self.labels)}")
         counts = class_counts(self.labels)
         if self.labels.ndim != 1:
             raise ValueError(f"balanced sampling needs integer labels (n,), got shape {self.labels.shape}; mix pictures afterwards")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "rmsprop", "lamb")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-MONITORS = ("val_accuracy", "val_loss")
+CLASSIFIER_MONITORS = ("val_accuracy", "val_loss")
+MONITORS = (*CLASSIFIER_MONITORS, "val_AP", "val_AP50")
 CRITERIA = ("cross_entropy", "binary_cross_entropy")
 
 OPTIONAL = ("reference_batch", "drop_path", "ema", "clip_norm", "patience")

@@ -66,7 +66,8 @@ class Recipe:
                          as best. Batch statistics are those of the raw weights. It advances with each batch, accumulated or not.
     clip_norm:           None, or the largest global gradient norm, > 0.
     patience:            None, or stop after that many epochs without a better one.
-    monitor:             what "better" means: "val_accuracy" (ties: lower val_loss) or "val_loss".
+    monitor:             what "better" means: "val_accuracy" (ties: lower val_loss) or "val_loss"; of detectors "val_loss", or "val_AP" or
+                         "val_AP50", which a callback has to put in the logs.
     seed:                of the weights (`building`), the order and the augmentation of the images.
 
     The fields from flip to repeats change training pictures and are applied by `zoo.data.Pipeline.changed`, keyed by seed and epoch.

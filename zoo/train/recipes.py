@@ -220,8 +220,8 @@ RECIPES: dict[str, Published] = {
             schedule="cosine",
             warmup=3 / 300,
             final_rate=0.01,
-            flip=True,
             ema=0.9999,
+            monitor="val_loss",
             **_sgd(5e-4, 0.937),
         ),
         paper="Wang et al. 2023 (YOLOv7), arXiv:2207.02696",
@@ -229,9 +229,9 @@ RECIPES: dict[str, Published] = {
         size=640,
         test_size=640,
         differs=(
-            "Mosaic, scale and translation need the boxes, which a classifier's pipeline has not.",
+            "Flip, mosaic, scale and translation move the boxes: zoo.data.ObjectPipeline(augment=..., epochs=..., close_mosaic=...).",
             "The first epochs warm up the momentum and the rate of the biases too, which Keras' optimisers cannot.",
-            "A detector has its own loss: give it to fit.",
+            "The loss is the detector's own criterion.",
         ),
     ),
 }

@@ -1,8 +1,9 @@
-"""The parts of a network from the image to the logits, as fine-tuning counts them: the levels of a zoo row, or layer by layer."""
+"""The parts of a network from the image to the outputs, as fine-tuning counts them: the levels of a zoo row, the levels of a detector's
+backbone and its neck, or layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 from keras import layers
@@ -22,8 +23,12 @@ def atoms(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def levels_of(model: keras.Model) -> dict[str, str]:
-    """{"c1": name of the layer that gives this level, ...} for a model of the zoo that has kept the name of its row; else {}."""
+def levels_of(model: keras.Model) -> dict[str, str] | dict[str, Sequence[str]]:
+    """{"c1": name of the layer that gives this level, ...} for a model of the zoo that has kept the name of its row, and what a detector
+    says of itself, where "neck" has several such layers; else {}."""
+    own = getattr(model, "levels", None)
+    if own:
+        return dict(own)
     if model.name not in registry.rows():
         return {}
     backbone = registry.build_backbone(model.name, input_shape=model.input_shape[1:])
@@ -32,7 +37,7 @@ def levels_of(model: keras.Model) -> dict[str, str]:
     return names if set(names.values()) <= own else {}
 
 
-def stages(model: keras.Model, levels: Mapping[str, str] | None = None) -> dict[str, list[keras.Layer]]:
+def stages(model: keras.Model, levels: Mapping[str, str | Sequence[str]] | None = None) -> dict[str, list[keras.Layer]]:
     """Stage -> its layers, from the image to the output.
 
     levels: {"c1": layer name, ...} as `zoo.anatomy.levels(zoo.backbone(...))` gives; default: those of the row that `model.name` names.
@@ -45,9 +50,11 @@ def stages(model: keras.Model, levels: Mapping[str, str] | None = None) -> dict[
     found: dict[str, list[keras.Layer]] = {}
     taken: set[int] = set()
     for level, name in levels.items():
-        own = [layer for layer in needed(model, name) if id(layer) not in taken]
-        taken |= {id(layer) for layer in own}
-        found[level] = own
+        found[level] = []
+        for end in [name] if isinstance(name, str) else name:
+            own = [layer for layer in needed(model, end) if id(layer) not in taken]
+            taken |= {id(layer) for layer in own}
+            found[level] += own
     return {**found, "head": [layer for layer in atoms(model) if id(layer) not in taken]}
 
 
@@ -66,11 +73,11 @@ def needed(model: keras.Model, name: str) -> list[keras.Layer]:
     raise ValueError(f"{model.name} has no layer called {name!r}; its layers with weights: {close}")
 
 
-def backbone_of(model: keras.Model, levels: Mapping[str, str] | None = None) -> list[keras.Layer] | None:
-    """The layers before the head: all levels of the pyramid, or what the last collapse of space reads. None where there is neither."""
+def backbone_of(model: keras.Model, levels: Mapping[str, str | Sequence[str]] | None = None) -> list[keras.Layer] | None:
+    """The layers before neck and head: all levels of the pyramid, or what the last collapse of space reads. None where there is neither."""
     levels = levels_of(model) if levels is None else levels
     if levels:
-        names = [each for stage, each in stages(model, levels).items() if stage != "head"]
+        names = [each for stage, each in stages(model, levels).items() if stage not in ("neck", "head")]
         return [layer for own in names for layer in own]
     last = [layer for layer in model.layers if isinstance(layer, _COLLAPSE)]
     return needed(model, last[-1].name) if last else None

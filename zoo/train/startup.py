@@ -39,11 +39,13 @@ def line(model: keras.Model, recipe: Recipe, steps: int, fused: int, done: int) 
 def facts(model: keras.Model, steps: int) -> dict:
     """What must not change between a start and a resume, besides the recipe."""
     shapes = [list(variable.shape) for variable in model.weights]
-    return {
+    known = {
         "backend": keras.backend.backend(),
         "steps_per_epoch": steps,
         "weights": f"{len(shapes)} arrays, {model.count_params()} numbers",
     }
+    criterion = getattr(model, "criterion", None)  # of a detector: the loss is no field of the recipe there
+    return known if criterion is None else {**known, "detector": f"{type(criterion).__name__}({criterion.get_config()})"}
 
 
 def contract(model: keras.Model, recipe: Recipe, steps: int) -> dict:

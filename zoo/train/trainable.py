@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -49,7 +49,7 @@ class Report:
 
 
 def trainable_report(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None, levels: Mapping[str, str] | None = None
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None, levels: Mapping[str, str | Sequence[str]] | None = None
 ) -> Report:
     """What of each stage learns.
 
