@@ -79,6 +79,21 @@ def from_run(folder: str | Path) -> Predictor:
     Raises FileNotFoundError for a folder where no run has finished; ValueError that names the file for one that is damaged,
     holds code, or does not belong to the other.
     """
+    return from_opened(folder, *opened(folder))
+
+
+def from_opened(folder: str | Path, loaded: keras.Model, facts: dict) -> Predictor:
+    """What `opened` gave, as a Predictor. Raises ValueError for a model that does not fit its labels, or is no classifier."""
+    outputs = getattr(loaded, "output", None)
+    if isinstance(outputs, dict):
+        raise ValueError(f"{folder} holds a model with the outputs {', '.join(outputs)}, no classifier; `zoo.locate` opens detectors")
+    if loaded.output_shape[-1] != len(facts["classes"]):
+        raise ValueError(f"{folder}: the model has {loaded.output_shape[-1]} outputs, but {LABELS} names {len(facts['classes'])} classes")
+    return Predictor(loaded, tuple(facts["classes"]), tuple(facts["size"]), facts["how"], note=f"trained on {facts['trained_on']}")
+
+
+def opened(folder: str | Path) -> tuple[keras.Model, dict]:
+    """The model of a run folder and what its `labels.json` says: classes, size, how, trained_on. Raises as `from_run`."""
     folder = Path(folder)
     model, labels = folder / "model.keras", folder / LABELS
     for path in (model, labels):
@@ -87,10 +102,7 @@ def from_run(folder: str | Path) -> Predictor:
                 f"{folder} is not the folder of a finished run: {path.name} is missing; run a project first, for example `make demo`"
             )
     facts = _facts(labels)
-    loaded = _loaded(model)
-    if loaded.output_shape[-1] != len(facts["classes"]):
-        raise ValueError(f"{folder}: the model has {loaded.output_shape[-1]} outputs, but {LABELS} names {len(facts['classes'])} classes")
-    return Predictor(loaded, tuple(facts["classes"]), tuple(facts["size"]), facts["how"], note=f"trained on {facts['trained_on']}")
+    return _loaded(model), facts
 
 
 def from_file(path: str | Path) -> Predictor:
