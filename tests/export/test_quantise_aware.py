@@ -156,6 +156,7 @@ def test_the_file_computes_in_int8_and_agrees_within_two_steps(tmp_path):
     np.testing.assert_array_equal(wanted.argmax(axis=1)[clear], got.argmax(axis=1)[clear])
 
 
+@pytest.mark.slow
 @tensorflow_only
 def test_pruned_clustered_and_rounded_keeps_all_three(tmp_path):
     """The chain of the page: the int8 file has the zeros, the few values, and agrees."""

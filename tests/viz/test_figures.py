@@ -138,6 +138,11 @@ def test_history_marks_the_epoch_of_the_best_validation_accuracy():
     assert legend == ["training", "validation", "best epoch 2"]
 
 
+def test_history_marks_the_epoch_that_was_chosen_by_something_else():
+    figure = viz.history(rows(4), best=3)
+    assert figure.legends[0].get_texts()[-1].get_text() == "best epoch 3"
+
+
 def test_history_reads_strings_and_gaps_as_csv_has_them():
     figure = viz.history([{"epoch": "1", "loss": "0.5", "val_loss": ""}, {"epoch": "2", "loss": "0.25", "val_loss": "0.75"}])
     training, validation = figure.axes[0].lines[:2]

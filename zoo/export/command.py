@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo import atomic
 from zoo.export import check, write
+from zoo.export.check_boxes import check_boxes
+from zoo.export.deploy import is_detector
 
 _SEED = 0
+_CHOSEN = {"threshold": 0.25, "iou": 0.5, "most": 100}
+"""What is chosen for the suppression of a detector, and its defaults."""
 
 
 def run(options) -> int:
@@ -27,6 +32,8 @@ def run(options) -> int:
             "hundred are enough; they may be the training pictures)"
         )
     predictor, stem, home = _subject(options)
+    boxes = is_detector(predictor.model)
+    _fits(options, boxes)
     calibration, judged, note = _pictures(predictor, options)
     print(note)
     model = predictor.model
@@ -42,7 +49,7 @@ def run(options) -> int:
         integers = options.uint8 and (format, precision) == ("litert", "int8")
         print(f"{path} ...", flush=True)
         try:
-            write.export(model, path, format, precision=precision, images=images, integer_io=integers)
+            write.export(model, path, format, precision=precision, images=images, integer_io=integers, **_suppression(options))
             files[path] = precision
         except Exception as error:  # a converter may raise anything; the other files are still wanted
             if len(wanted) == 1:
@@ -51,9 +58,13 @@ def run(options) -> int:
             print(f"{path} could not be written: {str(error).strip() or type(error).__name__}")
     if not files:
         raise ValueError("no file could be written; the lines above tell why")
-    report = check.check_files(
-        predictor.model, files, judged, threads=options.threads, repeats=options.repeats, agreement=options.agreement
-    )
+    timing = {"threads": options.threads, "repeats": options.repeats}
+    report: Any
+    if boxes:
+        judged_files = {path: precision for path, precision in files.items() if options.nms or path.suffix != ".keras"}
+        report = check_boxes(predictor.model, judged_files, judged, **_chosen(options), **timing)
+    else:
+        report = check.check_files(predictor.model, files, judged, agreement=options.agreement, **timing)
     return max(_tell(report, list(files)), int(unwritten > 0))
 
 
@@ -85,17 +96,35 @@ def _wanted(options) -> list[tuple[str, str]]:
     return found
 
 
+def _fits(options, boxes: bool) -> None:
+    if not boxes and (options.nms or _chosen(options) != _CHOSEN):
+        raise ValueError("--nms, --threshold, --iou and --most go with a detector, and this model is none")
+    if boxes and (options.fold or options.uint8 or options.agreement is not None):
+        raise ValueError("--fold, --uint8 and --agreement go with a classifier, and this model is a detector")
+
+
+def _chosen(options) -> dict:
+    return {name: getattr(options, name) for name in _CHOSEN}
+
+
+def _suppression(options) -> dict:
+    return {"nms": True, "suppression": _chosen(options)} if options.nms else {}
+
+
 def _subject(options):
-    """(Predictor, stem of the file names, folder that the files go to)."""
-    from zoo import predict
+    """(Predictor or Locator, stem of the file names, folder that the files go to)."""
+    from zoo import locate, predict
 
     path = Path(options.model)
     if path.is_dir() or path.suffix == ".keras":
         if options.weights:
             raise ValueError("--weights goes with a row of `zoo list`: a run or a file brings its own weights")
-        found = predict.from_run(path) if path.is_dir() else predict.from_file(path)
+        found: Any = locate.from_folder(path) if path.is_dir() else predict.from_file(path)
+        if not path.is_dir() and is_detector(found.model):
+            found = locate.of(found.model, note=found.note)
         return found, "model" if path.is_dir() else path.stem, (path if path.is_dir() else path.parent) / "exports"
-    found = predict.from_registry(options.model, options.weights)
+    home = locate if locate.knows(options.model) else predict
+    found = home.from_registry(options.model, options.weights)
     if not options.weights:
         print(f"{options.model}: random weights; --weights imagenet gives the published ones where there are any")
     return found, options.model, Path("exports")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.export.check_onnx import require_valid
 from zoo.export.quiet import quiet
+from zoo.export.tail import Node, behind
 from zoo.export.write import signature
 
 
@@ -22,7 +23,7 @@ def write(model, part: Path, options) -> None:
     require_valid(part, model)
     if options.precision != "fp32":
         with quiet("root"):
-            _to_half(part) if options.precision == "fp16" else _to_int8(part, options.images)
+            _to_half(part) if options.precision == "fp16" else _to_int8(part, options.images, options.boxes)
         require_valid(part, model)
 
 
@@ -61,11 +62,11 @@ def _sort(graph) -> None:
     graph.node.extend(nodes)
 
 
-def _to_int8(path: Path, images) -> None:
+def _to_int8(path: Path, images, boxes: bool = False) -> None:
     """Every quantised operator between a quantising and a dequantising one ("QDQ"), which most runtimes understand.
 
     Weights per output channel, activations per tensor by their smallest and largest value over the images; both signed, which is
-    onnxruntime's own first choice on CPUs. What has no int8 kernel stays float.
+    onnxruntime's own first choice on CPUs. What has no int8 kernel stays float, and with `boxes` what stands behind the convolutions.
     """
     import onnxruntime
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -92,4 +93,13 @@ def _to_int8(path: Path, images) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=_behind(ready) if boxes else [],
         )
+
+
+def _behind(path: Path) -> list[str]:
+    import onnx
+
+    graph = onnx.load(path).graph
+    makers = {output: Node(node.name, node.op_type, node.input) for node in graph.node for output in node.output}
+    return behind(makers, [value.name for value in graph.output], ("Conv",))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.export import intel, saved_model
 from zoo.export.quiet import quiet
+from zoo.export.tail import Node, behind
 
 
 def write(model, path: Path, options) -> Path:
@@ -23,15 +24,27 @@ def write(model, path: Path, options) -> Path:
         with quiet("openvino", "nncf"):
             network = openvino.convert_model(Path(room, "saved"))
             if options.precision == "int8":
-                network = _quantised(network, options.images)
+                network = _quantised(network, options.images, options.boxes)
             openvino.save_model(network, Path(room, path.name), compress_to_fp16=options.precision == "fp16")
         os.replace(Path(room, path.stem + ".bin"), path.with_suffix(".bin"))
         os.replace(Path(room, path.name), path)
     return path
 
 
-def _quantised(network, images):
+def _quantised(network, images, boxes: bool = False):
     """Symmetric weights per output channel, asymmetric activations ("mixed"): swish and GELU are not symmetric about 0."""
     nncf = intel.load("nncf")
     data = nncf.Dataset(list(images), lambda image: image[None])
-    return nncf.quantize(network, data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(images))
+    ignored = nncf.IgnoredScope(names=_behind(network), validate=False) if boxes else None
+    return nncf.quantize(network, data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(images), ignored_scope=ignored)
+
+
+def _behind(network) -> list[str]:
+    def node(made) -> Node:
+        reads = [value.get_source_output().get_node().get_friendly_name() for value in made.inputs()]
+        return Node(made.get_friendly_name(), made.get_type_name(), reads)
+
+    makers = {made.get_friendly_name(): node(made) for made in network.get_ordered_ops()}
+    ends = [result.get_friendly_name() for result in network.get_results()]
+    constant = [name for name, made in makers.items() if made.kind in ("Constant", "Parameter", "Result")]
+    return [name for name in behind(makers, ends, ("Convolution", "GroupConvolution")) if name not in constant]

@@ -125,6 +125,8 @@ def _number(stored: np.ndarray, details: dict) -> np.ndarray:
     if not np.issubdtype(stored.dtype, np.integer):
         return stored
     scale, zero = details["quantization"]
+    if not scale:  # whole numbers that are meant as such: classes, a count
+        return stored
     return (stored.astype(np.float32) - zero) * np.float32(scale)
 
 

@@ -18,12 +18,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from zoo import atomic
+from zoo.export.deploy import deployed, is_detector, is_ready
 
 FORMATS = {"keras": ".keras", "onnx": ".onnx", "litert": ".tflite", "saved_model": "", "openvino": ".xml"}
 """{format: suffix of the file it writes}; a SavedModel is a folder, OpenVINO's .xml has a .bin of the same name beside it."""
@@ -60,11 +62,13 @@ class Options:
     precision:  "fp32", "fp16", "int8" or "dynamic".
     images:     (n, h, w, c) in [0, 255]: what int8 measures the ranges of the activations on.
     integer_io: LiteRT int8 takes and gives uint8 instead of float32.
+    boxes:      the model is a detector made ready (`zoo.export.deploy`): what makes boxes of maps stays float.
     """
 
     precision: str = "fp32"
     images: np.ndarray | None = None
     integer_io: bool = False
+    boxes: bool = False
 
 
 def export(
@@ -75,6 +79,8 @@ def export(
     precision: str = "fp32",
     images=None,
     integer_io: bool = False,
+    nms: bool = False,
+    suppression: Mapping | None = None,
 ) -> Path:
     """Write `model` to `path` and return the path; a file that was there stays until the new one is complete and checked.
 
@@ -85,12 +91,16 @@ def export(
                 four times slower than fp32 on MobileNetV2, so nothing chooses it by itself.
     images:     for int8, about a hundred images (n, h, w, c) in [0, 255] like those that the model will see.
     integer_io: for LiteRT int8, uint8 in and uint8 out, for devices without floats.
+    nms:        of a detector: suppression inside the file (see `zoo.export.deploy.deployed`); `suppression` holds its options, such as
+                {"threshold": 0.3}. A detector's file gives boxes and probabilities as outputs of their own; as .keras without nms it stays
+                the model that can be trained on.
 
     Raises ValueError for an unknown format or precision, int8 without images, or an invalid result; ImportError naming the missing package.
     """
     path = Path(path)
     format = format_of(path) if format is None else format
-    options = _checked(model, format, Options(precision, images, integer_io))
+    model = _ready(model, format, nms, dict(suppression or {}))
+    options = _checked(model, format, Options(precision, images, integer_io, is_ready(model)))
     if names := missing(format, precision):
         pip = f"install it with: pip install {' '.join(names)}"
         raise ImportError(f"{format} in {precision} on the {_writer(format)} backend needs {' and '.join(names)}; {pip}")
@@ -142,6 +152,14 @@ def _backend() -> str:
     return keras.backend.backend()
 
 
+def _ready(model, format: str, nms: bool, suppression: dict):
+    if not is_detector(model):
+        if nms or suppression:
+            raise ValueError(f"suppression goes with a detector, and {model.name} is none; leave nms out")
+        return model
+    return model if format == "keras" and not nms else deployed(model, nms, **suppression)
+
+
 def _checked(model, format: str, options: Options) -> Options:
     """The same options with the images as an array; raises ValueError for what does not go together."""
     if format not in FORMATS:
@@ -153,8 +171,10 @@ def _checked(model, format: str, options: Options) -> Options:
         raise ValueError(f"{format} is written in {', '.join(PRECISIONS[format])}, not in {precision!r}; {cure}")
     if options.integer_io and (format, precision) != ("litert", "int8"):
         raise ValueError(f"integer_io goes with LiteRT in int8, not with {format} in {precision}; leave it out")
+    if options.integer_io and options.boxes:
+        raise ValueError("uint8 outputs would round boxes to steps of pixels; leave integer_io out for a detector")
     if precision != "int8":
-        return Options(precision, None, options.integer_io)
+        return replace(options, images=None)
     if images is None or not len(images):
         raise ValueError(
             "int8 needs images to measure the ranges of the activations on: give about a hundred, (n, h, w, c) in [0, 255], like those "
@@ -166,7 +186,7 @@ def _checked(model, format: str, options: Options) -> Options:
     wanted = tuple(model.inputs[0].shape)
     if images.ndim != len(wanted) or any(side not in (None, got) for side, got in zip(wanted[1:], images.shape[1:], strict=True)):
         raise ValueError(f"{model.name} takes images of shape {wanted}, got {images.shape}; resize them first")
-    return Options(precision, images, options.integer_io)
+    return replace(options, images=images)
 
 
 def signature(model, spec=None) -> list:
