@@ -8,6 +8,7 @@ RANDOM = "**Random weights: the map means nothing.** This model has learned noth
 RANDOM_FEATURES = (
     "**Random weights: similar means little.** This model has learned nothing yet; its features tell colours and coarse texture, no more."
 )
+RANDOM_BOXES = "**Random weights: the boxes mean nothing.** This detector has learned nothing yet; it only shows how the page works."
 MAPS = {
     "PCA": "The two directions in which the features vary most. Distances on the map are true where these two are most of it.",
     "t-SNE": "Near pictures stay near. The size of a cluster and the gap between two mean nothing.",
