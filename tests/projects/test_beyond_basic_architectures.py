@@ -35,6 +35,7 @@ def finished(tmp_path_factory):
     return folder, before, rungs
 
 
+@pytest.mark.slow
 def test_every_chapter_and_every_figure_is_in_the_report(finished):
     folder, _, _ = finished
     page = (folder / "report.html").read_text()
@@ -45,6 +46,7 @@ def test_every_chapter_and_every_figure_is_in_the_report(finished):
         assert chapter in page
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_networks(finished):
     """Parameters from the live models, the interval around the accuracy, and the ratio that the paper states."""
     folder, before, _ = finished
@@ -60,6 +62,7 @@ def test_the_numbers_are_those_of_the_networks(finished):
     assert metrics["best"] == max(metrics["networks"], key=lambda name: metrics["networks"][name]["accuracy"])
 
 
+@pytest.mark.slow
 def test_every_rung_has_all_before_it(finished):
     folder, _, rungs = finished
     assert list(Run.read(folder).metrics["ladder"]) == [name for name, _ in rungs]

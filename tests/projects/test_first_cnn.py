@@ -93,6 +93,7 @@ def test_the_same_command_again_trains_nothing_and_keeps_the_numbers(finished, m
     assert {k: after[k] for k in ("accuracy", "gap", "recall")} == {k: before[k] for k in ("accuracy", "gap", "recall")}
 
 
+@pytest.mark.slow
 def test_a_folder_of_photographs_needs_no_planted_bias(tmp_path):
     random = np.random.default_rng(0)
     for shade, name in ((60, "dusk"), (200, "noon")):

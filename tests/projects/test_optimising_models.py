@@ -86,6 +86,7 @@ def finished(tmp_path_factory):
     return folder, config, before
 
 
+@pytest.mark.slow
 def test_every_chapter_and_every_figure_is_in_the_report(finished):
     folder, _, _ = finished
     page = (folder / "report.html").read_text()
@@ -101,6 +102,7 @@ def test_every_chapter_and_every_figure_is_in_the_report(finished):
     assert "+ XLA is not a rung here: the test leaves it out." in page
 
 
+@pytest.mark.slow
 def test_the_totals_are_the_courses(finished):
     """The three numbers of the course, which the run finds at 224 pixels and six classes."""
     folder, _, _ = finished
@@ -109,6 +111,7 @@ def test_the_totals_are_the_courses(finished):
     assert metrics["exact"] == 1
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_networks(finished):
     """Weights, zeros and bytes, counted in the files that were left behind."""
     folder, config, before = finished
@@ -133,6 +136,7 @@ def test_the_numbers_are_those_of_the_networks(finished):
     assert metrics["inference"] == pytest.approx(0.002 / 0.0001)
 
 
+@pytest.mark.slow
 def test_the_files_answer_as_the_run_says(finished):
     folder, config, _ = finished
     ladder = Run.read(folder).metrics["ladder"]

@@ -37,6 +37,7 @@ def tiny_scenes(monkeypatch):
     monkeypatch.setattr(project, "scenes", lambda config: classification(dataclasses.replace(SCENES, bias=config.bias)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few", "tiny_scenes")
 def test_the_whole_road_and_again(tmp_path, monkeypatch, capsys):
     config = dataclasses.replace(TINY, out=str(tmp_path / "run"))

@@ -6,14 +6,19 @@ Figures are made by matplotlib's object-oriented interface: nothing is global, n
 
 from zoo.viz import anatomy
 from zoo.viz.charts import bars, class_counts, history, lr_sweep, reliability
+from zoo.viz.detection import by_size, confidence_curves, detection_confusion, error_breakdown, precision_recall
 from zoo.viz.effects import stacked, waterfall
 from zoo.viz.exports import exports
 from zoo.viz.gallery import augmentations, explanations, feature_maps, images, neighbours
 from zoo.viz.league import cascade, league
+from zoo.viz.marks import captioned, marked
 from zoo.viz.matrices import co_occurrence, confusion, distances
+from zoo.viz.objects import objects
 from zoo.viz.outline import outlined
 from zoo.viz.paint import heat, overlay, png, readable
+from zoo.viz.sizes import object_sizes
 from zoo.viz.space import embedding
+from zoo.viz.tracks import tracks
 from zoo.viz.trade import pareto
 from zoo.viz.trust import trust
 
@@ -21,12 +26,17 @@ __all__ = [
     "anatomy",
     "augmentations",
     "bars",
+    "captioned",
+    "by_size",
     "cascade",
     "class_counts",
     "co_occurrence",
+    "confidence_curves",
     "confusion",
+    "detection_confusion",
     "distances",
     "embedding",
+    "error_breakdown",
     "explanations",
     "exports",
     "feature_maps",
@@ -35,14 +45,19 @@ __all__ = [
     "images",
     "league",
     "lr_sweep",
+    "marked",
     "neighbours",
+    "object_sizes",
+    "objects",
     "outlined",
     "overlay",
     "pareto",
     "png",
+    "precision_recall",
     "readable",
     "reliability",
     "stacked",
+    "tracks",
     "trust",
     "waterfall",
 ]

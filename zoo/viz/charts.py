@@ -40,12 +40,13 @@ def class_counts(counts: Mapping[str, Sequence[int]], classes: Sequence[object])
     return figure
 
 
-def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def history(rows: Sequence[Mapping[str, Any]], best: int | None = None) -> Figure:
     """The curves of a training: loss and each metric over the epochs, training and validation, the best epoch marked.
 
     rows: one dict per epoch, as history.csv holds them ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", ...);
           values may be strings, and an absent or empty one leaves a gap.
-    The best epoch is that of the highest validation accuracy, or without one of the lowest validation loss.
+    best: number of the best epoch, where it was chosen by something else; default: that of the highest validation accuracy, or without one
+          of the lowest validation loss.
     Raises ValueError when there are no rows, or no column "loss".
     """
     if not rows:
@@ -58,7 +59,8 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     curves.sort(key=lambda key: key != "loss")
     figure = style.figure(3.4 if len(curves) < 3 else 6.2)
     panels = figure.subplots(1 if len(curves) < 3 else 2, min(2, len(curves)), squeeze=False).ravel()
-    best = _best(columns)
+    chosen = np.flatnonzero(epochs == best) if best is not None else np.zeros(0, int)
+    best = int(chosen[0]) if len(chosen) else _best(columns)
     for ax, key in zip(panels, curves, strict=False):
         style.axes(ax, title=key, xlabel="epoch", grid="both")
         series = [
