@@ -31,18 +31,21 @@ ALLOWED = {
     "metrics": {"ops"},
     "data": {"atomic", "cores", "download"},
     "viz": set(),
+    "video": {"atomic", "cores", "metrics", "viz"},
     "gradients": set(),
     "markup": set(),
     "report": {"atomic", "markup"},
     "run": {"atomic", "cores"},
     "catalogue": set(),
     "weights": {*MODEL, "atomic", "download"},
-    "detect": {*MODEL, "losses", "metrics", "weights", "atomic"},
+    "detect": {*MODEL, "losses", "metrics", "weights", "atomic", "download"},
     "create": {"registry", "weights", "detect"},
     "train": {*MODEL, "losses", "metrics", "gradients", "run", "atomic", "cores", "download"},
     "explain": {*MODEL, "gradients", "data", "atomic"},
-    "export": {*MODEL, "atomic", "cores", "predict", "data", "viz"},
+    "export": {*MODEL, "atomic", "cores", "detect", "locate", "metrics", "predict", "data", "viz"},
     "predict": {"create", "registry", "weights", "metrics", "data", "atomic"},
+    "serve": {*MODEL, "create", "detect", "locate", "predict", "metrics", "data", "viz", "run", "atomic", "cores"},
+    "locate": {"create", "registry", "detect", "weights", "predict", "data", "atomic"},
     "anatomy": {*MODEL, "explain"},
     "verify": {*MODEL, "weights", "atomic"},
     "__main__": {
@@ -57,8 +60,10 @@ ALLOWED = {
             "export",
             "predict",
             "registry",
+            "serve",
             "train",
             "verify",
+            "video",
             "viz",
         )
     },
@@ -70,6 +75,7 @@ COMMANDS = {
     "zoo/train/command.py": {"create", "data", "predict"},
     "zoo/explain/command.py": {"atomic", "data", "predict", "viz"},
     "zoo/explain/similar_command.py": {"predict", "viz"},
+    "zoo/video/command.py": {"locate", "predict"},
 }
 """A command of the terminal joins rooms that do not know each other, wherever it lives."""
 

@@ -4,6 +4,7 @@
     zoo.list_models("resnet*")                                   # rows, without importing a framework
     model = zoo.classifier("resnet18", classes=10, input_shape=(128, 128, 3))
     pyramid = zoo.backbone("resnet18")                           # image -> {"c1": ..., "c5": ...}
+    model = zoo.detector("yolov8_style_n", classes=3, input_shape=(320, 320, 3))
 
 Names are imported when they are first used, so `import zoo` is instant and never chooses a Keras backend.
 """
@@ -17,7 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zoo.catalogue import info, list_models
-    from zoo.create import backbone, classifier
+    from zoo.create import backbone, classifier, detector
     from zoo.weights import load_weights, save_weights
 
 _HOME = {
@@ -25,6 +26,7 @@ _HOME = {
     "info": "zoo.catalogue",
     "classifier": "zoo.create",
     "backbone": "zoo.create",
+    "detector": "zoo.create",
     "load_weights": "zoo.weights",
     "save_weights": "zoo.weights",
 }
@@ -45,13 +47,15 @@ _ROOMS = (
     "predict",
     "report",
     "run",
+    "serve",
     "train",
     "verify",
+    "video",
     "viz",
     "weights",
 )
 
-__all__ = ["__version__", "backbone", "classifier", "info", "list_models", "load_weights", "save_weights"]
+__all__ = ["__version__", "backbone", "classifier", "detector", "info", "list_models", "load_weights", "save_weights"]
 
 
 def __getattr__(name: str):

@@ -101,6 +101,21 @@ def parser(training: bool = False) -> argparse.ArgumentParser:
     command.add_argument("--repeats", type=int, default=10, help="timed calls per file and batch size; 0: none (default 10)")
     command.add_argument("--agreement", type=float, help="share of images that must keep their class (default: by precision)")
 
+    command.add_argument(
+        "--nms", action="store_true", help="a detector's suppression inside the file: boxes, scores, classes, count come out"
+    )
+    command.add_argument("--threshold", type=float, default=0.25, help="of a detector's scores, for --nms and the check (default 0.25)")
+    command.add_argument("--iou", type=float, default=0.5, help="overlap above which the weaker box goes (default 0.5)")
+    command.add_argument("--most", type=int, default=100, help="boxes of an image at most (default 100)")
+
+    command = add("serve", serve, "answer over HTTP: a picture in, labels or boxes out")
+    command.add_argument("run_folder", nargs="?", metavar="RUN", help="a run folder that a project left, such as runs/first_cnn")
+    command.add_argument("--model", help="a row of `zoo list`, instead of a run")
+    command.add_argument("--weights", help="with --model: a published tag such as imagenet, or a weight file")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
+    command.add_argument("--port", type=int, default=8000, help="default 8000; 0: any free one")
+    command.add_argument("--queue", type=int, default=8, help="requests that may wait; the next is told to come again (default 8)")
+
     command = add("verify", verify, "compare a model with the same network of another library, and certify the result")
     command.add_argument("models", nargs="+", metavar="MODEL", help='rows of `zoo list`, or shell patterns such as "resnet*"')
     command.add_argument("--reference", choices=("keras", "timm", "torchvision"), help="only this library (default: every one that has it)")
@@ -125,6 +140,22 @@ def parser(training: bool = False) -> argparse.ArgumentParser:
 
     command = add("doctor", doctor, "find bad, empty, duplicate and leaking files in an image folder")
     command.add_argument("folder", type=Path)
+
+    command = add("labels", labels, "convert, examine or draw the labels of objects: COCO, YOLO, VOC, CSV, TFRecord")
+    _label_actions(command)
+
+    command = add("watch", watch, "find, follow and count the objects of a video, and draw them")
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    _model_choice(command)
+    command.add_argument("--out", "-o", type=Path, metavar="MP4", help="write the video with its objects drawn (default: only count)")
+    command.add_argument("--every", type=int, default=1, metavar="N", help="look at every Nth frame (default 1)")
+    command.add_argument("--start", type=int, default=0, metavar="FRAME", help="first frame (default 0)")
+    command.add_argument("--stop", type=int, metavar="FRAME", help="stop before this frame (default: at the end)")
+    command.add_argument("--threshold", type=float, default=0.5, help="score from which a box is sure (default 0.5)")
+    command.add_argument("--line", action="append", default=[], metavar="X1,Y1,X2,Y2", help="count what crosses it; may be repeated")
+    command.add_argument("--zone", action="append", default=[], metavar="X1,Y1,...", help="count what enters it; may be repeated")
+    command.add_argument("--codec", choices=("h264", "vp9", "mpeg4"), help="of the video written (default h264, else mpeg4)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the report with all tracks and counts")
 
     command = add("sets", sets, "the named public data sets: licence, size, source")
 
@@ -236,6 +267,13 @@ def export(options) -> int:
     return command.run(options)
 
 
+def serve(options) -> int:
+    """Answer until told to stop; finishes the requests in hand."""
+    from zoo.serve import command
+
+    return command.run(options)
+
+
 def verify(options) -> int:
     """Print one line per comparison, and write the certificates; the exit status is 1 when one fails."""
     from fnmatch import fnmatchcase
@@ -289,6 +327,20 @@ def doctor(options) -> int:
     return 1 if findings else 0
 
 
+def labels(options) -> int:
+    """Convert labels, examine and repair them, or draw them on their pictures."""
+    from zoo.data.labels.command import run
+
+    return run(options)
+
+
+def watch(options) -> int:
+    """Print what passed and how fast it went; write the video and the report that were asked for."""
+    from zoo.video.command import run
+
+    return run(options)
+
+
 def sets(options) -> int:
     """Print the named public data sets."""
     from zoo.data import sets as room
@@ -323,6 +375,34 @@ def _adder(commands):
         return command
 
     return add
+
+
+def _label_actions(command: argparse.ArgumentParser) -> None:
+    """The options of `zoo labels convert`, `doctor` and `show`."""
+    kinds = ("coco", "yolo", "voc", "csv", "tfrecord")
+    add = _adder(command.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    convert = add("convert", labels, "write labels and pictures in another format, and say what it cannot keep")
+    convert.add_argument("source", type=Path, metavar="SRC", help="a folder with labels and pictures, or a label file")
+    convert.add_argument("target", type=Path, metavar="DST", help="a new folder")
+    convert.add_argument("--to", choices=kinds, required=True)
+    convert.add_argument("--pictures", choices=("copy", "link", "none"), default="copy", help="what becomes of them (default copy)")
+    convert.add_argument("--rows", choices=("auto", "boxes", "polygons", "pose"), default="auto", help="of YOLO (default: the richest)")
+    convert.add_argument("--drawn", choices=("as stated", "upright", "lying"), default="as stated", help="on pictures that EXIF turns")
+    convert.add_argument("--skip-bad", action="store_true", help="leave out and count what cannot be read, instead of stopping")
+    doctor = add("doctor", labels, "find what would stop a training on these labels, deceive it, or falsify its numbers")
+    doctor.add_argument("source", type=Path, metavar="DIR")
+    doctor.add_argument("--out", "-o", type=Path, metavar="HTML", help="write one page with pictures of what was found")
+    doctor.add_argument("--fix", type=Path, metavar="NEW", help="write a repaired copy into this new folder, and list the changes")
+    doctor.add_argument("--near", type=float, default=0.97, metavar="COSINE", help="from which pictures are nearly the same (default 0.97)")
+    show = add("show", labels, "draw boxes, outlines and keypoints on the pictures")
+    show.add_argument("source", type=Path, metavar="DIR")
+    show.add_argument("--out", "-o", type=Path, required=True, metavar="NEW", help="folder for the pictures")
+    show.add_argument("--most", type=int, default=24, metavar="N", help="how many, spread evenly (default 24)")
+    show.add_argument("--side", type=int, default=960, metavar="PIXELS", help="longest side of what is drawn (default 960)")
+    for action in (convert, doctor, show):
+        action.add_argument("--from", dest="format", choices=kinds, help="format of the labels (default: recognised)")
+        action.add_argument("--images", type=Path, metavar="DIR", help="the pictures, where they do not lie beside the labels")
+        action.add_argument("--classes", metavar="A,B", help="names in the order of their numbers, where the labels do not say it")
 
 
 def _model_options(command: argparse.ArgumentParser, images: str = "+"):

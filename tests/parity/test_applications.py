@@ -27,6 +27,7 @@ def _preprocessed(kind, images):
     return module.preprocess_input(images.copy())
 
 
+@pytest.mark.slow
 @pytest.mark.backend
 @pytest.mark.parametrize(("ours", "theirs", "kind"), [("vgg16", "VGG16", "vgg"), ("resnet50_v1", "ResNet50", "resnet")])
 def test_features_at_even_odd_and_oblong_sizes(ours, theirs, kind, float64, tmp_path):

@@ -11,7 +11,7 @@ from sys import stdlib_module_names
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"zoo", "projects", "apps", "tests", "tools", "benchmarks", "nets"}
-OTHERS = {"jax", "torch", "torchvision", "timm", "captum", "pytorch_grad_cam", "ai_edge_litert", "umap"}
+OTHERS = {"jax", "torch", "torchvision", "timm", "captum", "pytorch_grad_cam", "ai_edge_litert", "umap", "cv2", "keras_hub", "yaml"}
 """Installed by `make test-backends`, or optional: whoever imports them says what to do without."""
 
 
