@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.detection_cases import pycocotools, some_boxes, some_case
+from zoo.data.objects import Objects
 from zoo.metrics import Truth, average_precision
 
 BOX = np.array([0.0, 0, 100, 100])
@@ -164,7 +165,7 @@ def test_nothing_found_is_zero_and_nothing_to_find_is_undefined():
 def test_the_area_decides_about_the_size_and_the_box_where_it_is_not_known():
     """Boxes of 100 x 100 are large; an outline of 500 pixels in one is small."""
     boxes = np.stack([BOX, BOX + 200])
-    labels = SimpleNamespace(boxes=boxes, classes=[0, 0], attributes={"area": [500, np.nan]})  # as zoo.data keeps it
+    labels = Objects(boxes, [0, 0], attributes={"area": [500, np.nan]})
     for truth in (Truth(boxes, [0, 0], area=[500, np.nan]), labels):
         assert average_precision([truth], [nothing()], 1).objects.tolist() == [[2, 1, 0, 1]]
     assert average_precision([Truth(boxes, [0, 0])], [nothing()], 1).objects.tolist() == [[2, 0, 0, 2]]

@@ -96,7 +96,8 @@ def _one(item: Any, name: str, classes: int, kind: str, scored: bool) -> tuple[n
     if kind == "keypoints" and len(labels):
         keypoints = _asked(given["keypoints"], name, kind)[real].astype(np.float64)
         area = np.ptp(keypoints[..., :2], axis=1).prod(axis=1) if scored else area
-    known = getattr(item, "attributes", {}).get("area") if given["area"] is None else given["area"]
+    columns = getattr(item, "attributes", None)  # the property `area` of zoo.data's Objects is that of the boxes, not of the outlines
+    known = given["area"] if columns is None else columns.get("area")
     if not scored and known is not None:
         known = np.asarray(known, np.float64).reshape(-1)[real]
         area = np.where(np.isnan(known), area, known)
