@@ -106,6 +106,19 @@ def test_the_repaired_copy_is_healthy_and_the_source_untouched(ill, tmp_path):
     assert not re.search(r"good|own|nothing", told)
 
 
+def test_pictures_of_one_name_are_clipped_to_their_own_size(tmp_path, paint):
+    for seed, (folder, size) in enumerate({"large": (60, 80), "small": (30, 40)}.items()):
+        paint(tmp_path / f"set/images/train/{folder}/a.png", seed, size)
+        text = tmp_path / f"set/labels/train/{folder}/a.txt"
+        text.parent.mkdir(parents=True)
+        text.write_text("0 0.5 0.5 1.5 1.5\n")
+    (tmp_path / "set/data.yaml").write_text("names: [cat]\ntrain: images/train\n")
+    labels.mended(labels.doctor(tmp_path / "set"), tmp_path / "well")
+    part = labels.read(tmp_path / "well")["train"]
+    found = {part.image(index).shape[:2]: part.objects[index].boxes.tolist() for index in range(2)}
+    assert found == {(60, 80): [[0, 0, 80, 60]], (30, 40): [[0, 0, 40, 30]]}
+
+
 def test_the_copy_never_goes_into_the_source(ill, tmp_path):
     root, _ = ill
     found = labels.doctor(root)

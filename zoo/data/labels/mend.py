@@ -46,13 +46,16 @@ def mended(checkup: Checkup, folder: str | os.PathLike, format: str | None = Non
     changes = [Change(checkup.within(fault.path), f"left out: {fault.reason}") for fault in faults]
     changes += [Change(sheet.name, "turned upright, labels with it") for sheet in draft.sheets if lying(sheet, "as stated")]
     data = believe(draft, skip_bad=True)
-    sizes = {(sheet.split, sheet.name): (sheet.seen.width, sheet.seen.height) for sheet in draft.sheets}
+    sizes: dict[str, list[tuple[int, int]]] = {}  # in the order of `believe`: pictures of two folders may have one name
+    for sheet in draft.sheets:
+        if not sheet.seen.reason:
+            sizes.setdefault(sheet.split, []).append((sheet.seen.width, sheet.seen.height))
     splits = {}
     for split, part in data.splits.items():
         objects = []
         for index, each in enumerate(part.objects):
             name = str(part.attributes["name"][index])
-            good, done = repaired(each, *sizes[split, name])
+            good, done = repaired(each, *sizes[split][index])
             objects.append(good)
             changes += [Change(name, what) for what in done]
         splits[split] = replace(part, objects=objects)
