@@ -12,6 +12,7 @@ import functools
 import numpy as np
 import pytest
 
+from zoo.data.mosaic import with_masks
 from zoo.data.object_augment import ObjectAugment
 from zoo.data.objects import Objects
 from zoo.data.warp import Picture
@@ -252,3 +253,12 @@ def test_crowds_are_carried():
     _, objects = ObjectAugment(rotate=10)(fetch, (0, 0, 2), SIZE, 4)
     assert (objects.crowd == (objects.attributes["id"] % 2 == 0)).all()
     assert (objects.difficult == ~objects.crowd).all()
+
+
+def test_mixup_after_copy_paste_has_masks_where_labels_have_outlines():
+    square = Objects([[5, 5, 20, 20]], [0], polygons=(([[5, 5], [20, 5], [20, 20], [5, 20]],),))
+    picture = Picture(np.zeros((40, 40, 3), np.uint8), square, (40, 40))
+    augment = ObjectAugment(**{**STILL, "copy_paste": 1.0, "mixup": 1.0})
+    for index in range(6):
+        _, found = augment(lambda number: picture, (0, 0, index), (40, 40), 6, masks=True)
+        assert with_masks(found, (40, 40)).masks.sum(axis=(1, 2)).tolist() == [15 * 15] * len(found)

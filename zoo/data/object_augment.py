@@ -16,7 +16,7 @@ from zoo.data import maps
 from zoo.data.augment import Augment
 from zoo.data.crop import window
 from zoo.data.letterbox import Letterbox
-from zoo.data.mosaic import copy_paste, mixup, mosaic
+from zoo.data.mosaic import copy_paste, mixup, mosaic, with_masks
 from zoo.data.objects import Objects
 from zoo.data.warp import Picture, Rules, warp
 
@@ -120,6 +120,8 @@ class ObjectAugment:
             result = copy_paste(result, above, chosen, rules)
         if self.mixup > draws[2]:
             other = self._view(fetch, (*key[:2], int(draws[3] * count)), size, count, rules, 1 + count + key[2], combine)
+            if result[1].masks is not None:  # painted by copy_paste, which took the outlines away
+                other = other[0], with_masks(other[1], size)
             result = mixup(result, other, 0.35 + 0.3 * draws[4])
         return result
 
