@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from zoo.data.decode import resize
+from zoo.data.kept import Kept
 from zoo.data.letterbox import unletterbox
 from zoo.data.object_augment import ObjectAugment
 from zoo.data.object_pipeline import ObjectPipeline
@@ -238,3 +241,20 @@ def test_detail_keeps_crops_sharp():
         for detail in (1.0, 2.0)
     )
     assert sharp > 2 * rough
+
+
+def test_threads_that_ask_at_once_decode_every_picture_once(monkeypatch):
+    decoded = []
+
+    def slow(self, index):
+        decoded.append(index)
+        time.sleep(0.01)
+        return self.examples.items[index]
+
+    monkeypatch.setattr(Kept, "_decoded", slow)
+    images = [np.full((20 + index, 30, 3), index, np.uint8) for index in range(8)]
+    kept = Kept(ObjectExamples(images, [Objects.none()] * 8), (16, 16))
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(kept, range(8)))
+    assert sorted(decoded) == list(range(8))
+    assert [int(picture.image[0, 0, 0]) for picture in pictures] == list(range(8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -31,6 +32,7 @@ class Kept:
     def __init__(self, examples: ObjectExamples, size: tuple[int, int], cache: bool = True, memory: int | None = None):
         self.examples, self.size, self.cache = examples, size, cache
         self.memory = budget() if memory is None else memory
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -38,7 +40,8 @@ class Kept:
     def __call__(self, index: int) -> Picture:
         """Picture `index` with its objects, which stay in pixels of the picture as it was."""
         if self.cache:
-            pixels, shapes = self._filled
+            with self._lock:  # of several threads that ask first, one decodes
+                pixels, shapes = self._filled
             shape = (int(shapes[index, 0]), int(shapes[index, 1]))
             height, width = Letterbox(shape, self.size).inner
             return Picture(pixels[index, :height, :width], self.examples.objects[index], shape)
