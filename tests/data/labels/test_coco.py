@@ -74,6 +74,8 @@ def test_one_name_with_two_ids_in_two_files_is_one_class(tmp_path, paint):
         ({"bbox": [1, 2, 3, 4], "segmentation": [[1, 2, 3]]}, "even number of at least 6"),
         ({"bbox": [1, 2, 3, 4], "segmentation": {"size": [2, 2], "counts": [3]}}, "sum 4"),
         ({"bbox": [1, 2, 3, 4], "keypoints": [1, 2]}, "reshape"),
+        ({"bbox": [1, 2, 3, 4], "keypoints": [1, float("nan"), 2]}, "not a finite number"),
+        ({"bbox": [1, 2, 3, 4], "segmentation": [[1, 2, float("inf"), 4, 5, 6]]}, "not a finite number"),
         ({"bbox": [1, 2, 10**400, 4]}, "too large"),
         ({"bbox": [1, 2, 3, 4], "segmentation": {"size": [10**6, 10**6], "counts": [10**12 - 1]}}, "with sum"),
     ],

@@ -62,6 +62,8 @@ class Row:
             raise ValueError(f"the class number {str(self.number)[:20]} is no number of a class")
         if not all(math.isfinite(edge) and abs(edge) < 1e7 for edge in self.box):
             raise ValueError(f"the box {list(self.box)} is not made of usable numbers")
+        if not all(np.isfinite(points).all() for points in (*self.rings, () if self.keypoints is None else self.keypoints)):
+            raise ValueError("a point of its outline or a keypoint is not a finite number")
         if right < left or bottom < top:
             raise ValueError(f"its right edge lies left of its left, or its bottom above its top: {left:g}, {top:g}, {right:g}, {bottom:g}")
 
@@ -162,8 +164,9 @@ def look_at(paths: Iterable[Path], asked: Asked) -> dict[Path, Seen]:
     files = list(dict.fromkeys(paths))
     if not files:
         return {}
-    root = Path(os.path.commonpath([file.parent for file in files]))
-    return dict(zip(files, inspect(root, files, asked.progress), strict=True))
+    places = [file.absolute() for file in files]  # a list may name some by absolute paths and others not
+    root = Path(os.path.commonpath([place.parent for place in places]))
+    return dict(zip(files, inspect(root, places, asked.progress), strict=True))
 
 
 def split_of(stem: str, *folders: str) -> str:
