@@ -126,3 +126,22 @@ def test_a_record_that_was_cut_or_compressed_is_named(records, tmp_path):
     path.write_bytes(gzip.compress(whole))
     with pytest.raises(labels.LabelError, match="decompress it first"):
         labels.read(folder)
+
+
+def test_a_record_with_values_of_another_type_is_named(records):
+    tf = pytest.importorskip("tensorflow", reason="TFRecord files are TensorFlow's")
+    path = records[0] / "train.tfrecord"
+    example = tf.train.Example.FromString(next(iter(tf.data.TFRecordDataset(str(path)))).numpy())
+    example.features.feature["image/object/view"].int64_list.value.extend([1, 2])
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(labels.LabelError, match="record 0: a feature has values of another type"):
+        labels.read(records[0])
+
+
+def test_names_out_of_files_do_not_lead_out_of_the_folder(tmp_path):
+    """A backslash separates folders on Windows, and a record may have no name at all."""
+    names = np.array(["..\\..\\evil.jpg", "../../worse.jpg", "", ".."], object)
+    part = ObjectExamples(np.zeros((4, 8, 8, 3), np.uint8), [Objects.none()] * 4, {"name": names})
+    labels.write(ObjectSet("x", "generated", ("cat",), {"train": part}), tmp_path / "out", "voc")
+    assert sorted(path.name for path in (tmp_path / "out/JPEGImages").iterdir()) == ["000002.png", "000003.png", "evil.png", "worse.png"]

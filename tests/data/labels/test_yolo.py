@@ -129,6 +129,15 @@ def test_darknet_keeps_everything_in_one_folder(tmp_path, paint):
     assert data["all"].objects[0].classes.tolist() == [1]
 
 
+def test_a_list_of_absolute_paths_beside_a_relative_folder(yolo, paint, monkeypatch):
+    folder = yolo({"a": "0 .5 .5 .5 .5\n"}, "names: [cat]\ntrain: list.txt\nval: images/val\n")
+    (folder / "list.txt").write_text(f"{folder / 'images/train/a.png'}\n")
+    paint(folder / "images/val/b.png", 1)
+    monkeypatch.chdir(folder.parent)
+    data = labels.read(folder.name)
+    assert {split: len(part) for split, part in data.splits.items()} == {"train": 1, "validation": 1}
+
+
 def test_a_data_yaml_that_leads_nowhere(yolo):
     with pytest.raises(labels.LabelError, match="there is no"):
         labels.read(yolo({"a": ""}, "names: [cat]\ntrain: pictures\n"))
@@ -164,10 +173,12 @@ def test_plain_yaml_reads_what_pyyaml_reads(tmp_path, text, monkeypatch):
 
 def test_what_we_write_as_yaml_is_read_by_both(tmp_path):
     yaml = pytest.importorskip("yaml", reason="PyYAML is the oracle of its own language")
-    classes = ["cat", 'a "quoted" name', "naïve: # no comment", "007"]
+    classes = ["cat", 'a "quoted" name', "naïve: # no comment", "007", "\N{AUTOMOBILE}"]
     text = names.data_yaml(classes, {"train": "images/train"}, 2, [1, 0])
     assert names.from_mapping(yaml.safe_load(text)["names"], tmp_path) == classes
     assert names.from_mapping(names.plain_yaml(text, tmp_path)["names"], tmp_path) == classes
+    (tmp_path / "label_map.pbtxt").write_text(names.label_map_text(classes), encoding="utf-8")
+    assert names.label_map(tmp_path / "label_map.pbtxt") == dict(enumerate(classes, start=1))
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,11 @@ def data_yaml(classes: Sequence[str], folders: dict[str, str], keypoints: int = 
     """The text of a data.yaml: names by number, the folder of each split, the shape of the keypoints."""
     text = [f"{key}: {folder}" for key, folder in folders.items()]
     text += [f"kpt_shape: [{keypoints}, 3]", f"flip_idx: [{', '.join(map(str, flip))}]"] if keypoints else []
-    text += [f"nc: {len(classes)}", "names:", *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(classes))]
+    text += [
+        f"nc: {len(classes)}",
+        "names:",
+        *(f"  {number}: {_quoted(name)}" for number, name in enumerate(classes)),
+    ]
     return "\n".join(text) + "\n"
 
 
@@ -119,4 +123,8 @@ def label_map(path: Path) -> dict[int, str]:
 
 def label_map_text(classes: Sequence[str]) -> str:
     """The text of a label_map.pbtxt; numbers run from 1."""
-    return "\n".join(f"item {{\n  id: {number}\n  name: {json.dumps(name)}\n}}" for number, name in enumerate(classes, start=1)) + "\n"
+    return "\n".join(f"item {{\n  id: {number}\n  name: {_quoted(name)}\n}}" for number, name in enumerate(classes, start=1)) + "\n"
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)  # letters beyond 16 bits escaped as JSON does are two broken ones elsewhere

@@ -115,8 +115,9 @@ def _save(pixels: np.ndarray, target: Path) -> None:
 def _free(part: ObjectExamples, index: int, item: Path | np.ndarray, taken: set[str]) -> str:
     """A name whose stem is not taken: its own, then with its folders before it, then with a number behind it."""
     if isinstance(item, np.ndarray):
-        called = PurePosixPath(str(part.attributes["name"][index])) if "name" in part.attributes else PurePosixPath(f"{index:06d}")
-        called = called.with_suffix(".png")
+        name = str(part.attributes["name"][index]) if "name" in part.attributes else ""
+        called = PurePosixPath(PureWindowsPath(name).as_posix())  # a name out of a file: a separator of any system separates
+        called = PurePosixPath(*called.parts[:-1], f"{called.stem.strip('.') or f'{index:06d}'}.png")
     else:
         called = PurePosixPath(Path(item).as_posix())
     folders = [folder for folder in called.parts[:-1] if folder not in ("/", "..", ".")]

@@ -128,6 +128,8 @@ def _example(draft: Draft, path: Path, offset: int, number: int, data: bytes, ca
         sheet.rows += _rows(draft, path, features, sheet, called)
     except ValueError as error:
         draft.fault("bad label", path, f"record {number}: {error}", split)
+    except (TypeError, AttributeError) as error:  # text where numbers belong, or the other way round
+        draft.fault("bad label", path, f"record {number}: a feature has values of another type ({error})", split)
 
 
 def _look(encoded: bytes) -> Seen:
