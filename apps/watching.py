@@ -59,7 +59,6 @@ class Work:
             found = next(self._steps, None)
             if found is None:
                 self.watching.__exit__(None, None, None)
-                self.report.timeline = self.watching.timeline.rows()
                 self.finished = True
             else:
                 self.last = found

@@ -444,7 +444,8 @@ def watch_a_drive(run: Run, report: Report, config: Config, data: ObjectSet, mod
                 for frame, _ in sign_drive(drive):
                     writer.write(frame)
         locator = locate.of(model, data.classes)
-        height, width = video.facts(source).size
+        with video.read(source) as opened:
+            height, width = opened.size
         lines = {"right": [(0.8 * width, height), (0.8 * width, 0)], "left": [(0.2 * width, 0), (0.2 * width, height)]}
         counters = {side: video.LineCounter(*line, point="centre") for side, line in lines.items()}
         tracker = video.Tracker(high=max(threshold, 0.1), low=min(threshold, 0.1), birth=max(threshold, 0.1), by_class=False)

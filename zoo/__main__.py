@@ -110,7 +110,7 @@ def parser(training: bool = False) -> argparse.ArgumentParser:
 
     command = add("serve", serve, "answer over HTTP: a picture in, labels or boxes out")
     command.add_argument("run_folder", nargs="?", metavar="RUN", help="a run folder that a project left, such as runs/first_cnn")
-    command.add_argument("--model", help="a row of `zoo list`, instead of a run")
+    command.add_argument("--model", help="a row of `zoo list` or of `zoo.detect.ROWS`, instead of a run")
     command.add_argument("--weights", help="with --model: a published tag such as imagenet, or a weight file")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
     command.add_argument("--port", type=int, default=8000, help="default 8000; 0: any free one")
@@ -413,7 +413,7 @@ def _model_options(command: argparse.ArgumentParser, images: str = "+"):
 def _model_choice(command: argparse.ArgumentParser, required: bool = True):
     which = command.add_mutually_exclusive_group(required=required)
     which.add_argument("--run", dest="run_folder", metavar="FOLDER", help="a run folder that a project left, such as runs/first_cnn")
-    which.add_argument("--model", help="a row of `zoo list`")
+    which.add_argument("--model", help="a row of `zoo list`; for `watch` one of `zoo.detect.ROWS`")
     command.add_argument("--weights", help="with --model: a published tag such as imagenet, or a weight file")
     return which
 
