@@ -62,7 +62,8 @@ class Row:
             raise ValueError(f"the class number {str(self.number)[:20]} is no number of a class")
         if not all(math.isfinite(edge) and abs(edge) < 1e7 for edge in self.box):
             raise ValueError(f"the box {list(self.box)} is not made of usable numbers")
-        if not all(np.isfinite(points).all() for points in (*self.rings, () if self.keypoints is None else self.keypoints)):
+        points = [*self.rings, *([] if self.keypoints is None else [self.keypoints])]
+        if not all(np.isfinite(each).all() for each in points):
             raise ValueError("a point of its outline or a keypoint is not a finite number")
         if right < left or bottom < top:
             raise ValueError(f"its right edge lies left of its left, or its bottom above its top: {left:g}, {top:g}, {right:g}, {bottom:g}")
