@@ -142,6 +142,13 @@ def test_a_small_network_by_hand(tmp_path):
         (HEAD + _conv(4, 3) + _conv(4, 3, 2) + _part("route", layers="-1,0"), r"joins maps of sizes \[\(32, 32\), \(64, 64\)\]"),
         (HEAD + _conv(4, 3) + _conv(5, 3) + _part("shortcut", from_="-2"), "only equal ones can be added"),
         (HEAD + _conv(7, 1) + _part("yolo", mask="0", anchors="1,1", classes=3), r"1 anchors of 5 \+ 3 numbers from a map of 7"),
+        (HEAD + _part("maxpool", size=3, stride=3), "pools windows of 3 at steps of 3"),
+        (HEAD + _conv(4, 3, groups=0), "wants at least 1 for groups, got 0"),
+        (HEAD + "[convolutional]\nfilters=2.7\n", r"wants whole numbers for filters, got 2\.7"),
+        (HEAD + "[convolutional]\nfilters=inf\n", "wants a finite number for filters, got 'inf'"),
+        (HEAD + _conv(8, 1) + _part("yolo", mask="1", anchors="1,1", classes=3), r"has the mask \[1\], and only anchors 0 to 0"),
+        (HEAD + _conv(8, 1) + _part("yolo", mask="-1", anchors="1,1", classes=3), r"has the mask \[-1\]"),
+        (HEAD + _conv(8, 1) + _part("yolo", mask="0", anchors="1,1,2", classes=3), "wants anchors as pairs"),
         (HEAD + "[convolutional]\nsize=x\n", "wants a number for size, got 'x'"),
         ("[net]\nfilters 3\n", "neither a .section. nor name=value"),
     ],
@@ -149,6 +156,11 @@ def test_a_small_network_by_hand(tmp_path):
 def test_what_is_not_known_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         darknet.build(text)
+
+
+def test_anchors_keep_their_fractions():
+    model = darknet.build(HEAD + _conv(8, 1, 8) + _part("yolo", mask="0", anchors="10.75, 13.5", classes=3))
+    assert model.get_layer("boxes").anchors == [[[10.75, 13.5]]]
 
 
 def test_files_that_do_not_fit_are_refused_and_change_nothing(tmp_path):

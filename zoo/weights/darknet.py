@@ -42,8 +42,8 @@ def load(cfg: str | os.PathLike, weights: str | os.PathLike | None = None, size:
 def build(text: str, size: tuple[int, int] | None = None, name: str = "darknet") -> keras.Model:
     """A cfg's text -> the functional model, with random weights; see `load`."""
     net, *rest = sections(text)
-    height, width = size or (net.whole("height"), net.whole("width"))
-    image = keras.Input((height, width, net.whole("channels", 3)), name="image")
+    height, width = size or (net.whole("height", least=1), net.whole("width", least=1))
+    image = keras.Input((height, width, net.whole("channels", 3, least=1)), name="image")
     channels = image.shape[-1]
     x = Standardise([0.0] * channels, [255.0] * channels, dtype=keras.backend.floatx(), name="normalise")(image)
     maps: list[Any] = []

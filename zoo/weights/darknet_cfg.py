@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 _TRAINING = {
@@ -29,28 +30,43 @@ class Section:
     number: int
     line: int
 
-    def whole(self, name: str, default: int | None = None) -> int:
-        return int(self._number(name, default))
+    def whole(self, name: str, default: int | None = None, least: int = 0) -> int:
+        """A whole number of at least `least`."""
+        value = self._as_whole(self._number(name, default), name)
+        if value < least:
+            raise self.wrong(f"wants at least {least} for {name}, got {value}")
+        return value
 
     def real(self, name: str, default: float | None = None) -> float:
-        return float(self._number(name, default))
+        return self._number(name, default)
 
     def several(self, name: str) -> list[int]:
-        return [int(self._as_number(part.strip(), name)) for part in self.options.get(name, "").split(",") if part.strip()]
+        return [self._as_whole(value, name) for value in self.several_real(name)]
+
+    def several_real(self, name: str) -> list[float]:
+        return [self._as_number(part.strip(), name) for part in self.options.get(name, "").split(",") if part.strip()]
 
     def wrong(self, what: str) -> ValueError:
         return ValueError(f"[{self.kind}] at line {self.line} (layer {self.number}) {what}")
 
-    def _number(self, name: str, default):
+    def _number(self, name: str, default) -> float:
         if name not in self.options and default is None:
             raise self.wrong(f"has no {name}")
         return self._as_number(self.options.get(name, default), name)
 
-    def _as_number(self, text, name: str):
+    def _as_number(self, text, name: str) -> float:
         try:
-            return float(text)
+            value = float(text)
         except ValueError as error:
             raise self.wrong(f"wants a number for {name}, got {text!r}") from error
+        if not math.isfinite(value):
+            raise self.wrong(f"wants a finite number for {name}, got {text!r}")
+        return value
+
+    def _as_whole(self, value: float, name: str) -> int:
+        if value != int(value):
+            raise self.wrong(f"wants whole numbers for {name}, got {value:g}")
+        return int(value)
 
 
 def sections(text: str) -> list[Section]:

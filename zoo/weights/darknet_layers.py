@@ -14,9 +14,7 @@ _EPSILON = 1e-6
 
 def convolutional(section: Section, x, maps: list):
     """Zeros on all sides (size // 2 with pad=1), convolution, normalisation or bias, activation."""
-    size, stride, filters, groups = (
-        section.whole(key, default) for key, default in (("size", 1), ("stride", 1), ("filters", 1), ("groups", 1))
-    )
+    size, stride, filters, groups = (section.whole(key, 1, least=1) for key in ("size", "stride", "filters", "groups"))
     border = size // 2 if section.whole("pad", 0) else section.whole("padding", 0)
     activation = section.options.get("activation", "logistic")
     if activation not in _ACTIVATIONS:
@@ -49,11 +47,12 @@ _ACTIVATIONS = {"linear": "linear", "leaky": "leaky", "relu": "relu", "logistic"
 
 def maxpool(section: Section, x, maps: list):
     """Windows of `size` with size - 1 cells of minus infinity around the map, the odd one below and to the right."""
-    stride = section.whole("stride", 1)
-    size = section.whole("size", stride)
-    if section.whole("padding", size - 1) != size - 1 or stride not in (1, size):
+    stride = section.whole("stride", 1, least=1)
+    size = section.whole("size", stride, least=1)
+    # At other steps darknet still begins (size - 1) // 2 cells before the map, and "same" where the windows fit.
+    if section.whole("padding", size - 1) != size - 1 or (stride != 1 and (size, stride) != (2, 2)):
         raise section.wrong(
-            f"pools windows of {size} at steps of {stride}; known are steps of 1 or of the window's size, and no other padding"
+            f"pools windows of {size} at steps of {stride}; known are steps of 1, windows of 2 at steps of 2, no other padding"
         )
     return layers.MaxPooling2D(size, strides=stride, padding="same", name=f"layer{section.number}_maxpool")(x)
 
@@ -84,7 +83,7 @@ def _earlier(section: Section, index: int, maps: list):
 
 
 def upsample(section: Section, x, maps: list):
-    return layers.UpSampling2D(section.whole("stride", 2), interpolation="nearest", name=f"layer{section.number}_upsample")(x)
+    return layers.UpSampling2D(section.whole("stride", 2, least=1), interpolation="nearest", name=f"layer{section.number}_upsample")(x)
 
 
 def passed(section: Section, x, maps: list):
@@ -107,8 +106,12 @@ def outputs(heads: list, size: tuple[int, int]) -> dict:
     """(section, map) of every [yolo] -> {"raw", "boxes", "scores"}, finest level first, whatever the order in the file."""
     rows, strides, anchors, reaches = [], [], [], set()
     for section, x in sorted(heads, key=lambda head: -head[1].shape[1]):
-        sides, chosen, classes = section.several("anchors"), section.several("mask"), section.whole("classes", 20)
+        sides, chosen, classes = section.several_real("anchors"), section.several("mask"), section.whole("classes", 20, least=1)
+        if len(sides) % 2 or min(sides, default=0) <= 0:
+            raise section.wrong(f"wants anchors as pairs of a width and a height above 0, got {sides}")
         pairs = list(zip(sides[::2], sides[1::2], strict=True))
+        if any(not 0 <= index < len(pairs) for index in chosen):
+            raise section.wrong(f"has the mask {chosen}, and only anchors 0 to {len(pairs) - 1}")
         if x.shape[-1] != len(chosen) * (5 + classes):
             raise section.wrong(f"reads {len(chosen)} anchors of 5 + {classes} numbers from a map of {x.shape[-1]}")
         if any(side % cells for side, cells in zip(size, x.shape[1:3], strict=True)) or size[0] // x.shape[1] != size[1] // x.shape[2]:
