@@ -199,6 +199,17 @@ def test_a_perfect_prediction_is_asked_for_all_of_its_overlap():
 
 
 @pytest.mark.backend
+def test_targets_stay_finite_where_alignment_nearly_vanishes():
+    """score^2 * iou is about 1e-44 at the first point and 0 at the other: iou / alignment is beyond float32, and 0 times that not a number.
+    What rounds such numbers to 0 asks for 0."""
+    points, boxes = np.array([[8, 8], [24, 8]], "float32"), np.array([[[0, 0, 900, 900], [950, 950, 990, 990]]], "float32")
+    scores, truth = np.full((1, 2, 1), 1e-22, "float32"), np.array([[[0, 0, 1000, 1000]]], "float32")
+    _, target = task_aligned(scores, boxes, points, truth, np.array([[0]]), alpha=2.0, beta=1.0)
+    assert np.isfinite(_numpy(target)).all()
+    assert _numpy(target).max() <= 1
+
+
+@pytest.mark.backend
 def test_all_compile():
     points, strides = layout.points(*SIZE, STRIDES)
     boxes, valid = _truths(0)

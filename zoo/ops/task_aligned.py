@@ -33,9 +33,9 @@ def task_aligned(scores, boxes, points, truth_boxes, truth_classes, topk: int = 
     own = ops.logical_and(taken, owner[:, None, :] == truths)  # (b, n, a): one truth per point
     alignment, iou = ops.where(own, alignment, 0.0), ops.where(own, iou, 0.0)
     largest = ops.max(alignment, axis=2, keepdims=True)
-    scale = ops.where(largest > 0, ops.max(iou, axis=2, keepdims=True) / ops.where(largest > 0, largest, 1.0), 0.0)
+    share = alignment / ops.where(largest > 0, largest, 1.0)  # before the overlap: overlap / alignment can be infinite
     matched = ops.where(ops.any(own, axis=1), owner, -1)
-    return matched, ops.stop_gradient(ops.sum(alignment * scale, axis=1))
+    return matched, ops.stop_gradient(ops.sum(share * ops.max(iou, axis=2, keepdims=True), axis=1))
 
 
 def _inside(points, boxes):
