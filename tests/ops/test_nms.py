@@ -247,6 +247,7 @@ def test_of_equal_numbers_the_first_wins():
         ((np.zeros((1, 2, 5)), np.zeros((1, 2))), {}, "4 numbers"),
         ((np.zeros((1, 2, 4)), np.zeros((1, 2))), {"method": "greedy"}, "one of exact, fast.*got 'greedy'"),
         ((np.zeros((1, 2, 4)), np.zeros((1, 2))), {"most": 0}, "got 0 and 1000"),
+        ((np.zeros((1, 2, 4)), np.zeros((1, 2))), {"method": "soft", "sigma": 0}, "sigma .* above 0.* got 0"),
     ],
 )
 def test_bad_input_is_told(arguments, options, message):

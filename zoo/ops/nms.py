@@ -49,7 +49,7 @@ def nms(
                      "matrix"  the same in one step, a suppressor that is itself suppressed counts less (SOLOv2, arXiv:2003.10152, 3.3)
     sigma:           of "soft" and "matrix", which ignore `threshold`.
     """
-    boxes, scores = _checked(boxes, scores, most, pre, method)
+    boxes, scores = _checked(boxes, scores, most, pre, method, sigma)
     p, picks = min(pre, boxes.shape[1]), min(pre, boxes.shape[1], most)
     scores = ops.where(scores > score_threshold, scores, -float("inf"))  # not a number is out as well
     scores, order = stable_top_k(scores, p)  # (b, p)
@@ -69,7 +69,7 @@ def nms(
     return _answer(scores, ops.take_along_axis(order, places, axis=1), score_threshold, most)
 
 
-def _checked(boxes, scores, most, pre, method):
+def _checked(boxes, scores, most, pre, method, sigma):
     boxes, scores = wide_boxes(boxes), wide(scores)
     if len(boxes.shape) != 3 or len(scores.shape) != 2:
         raise ValueError(f"nms wants boxes (b, n, 4) and scores (b, n), got {tuple(boxes.shape)} and {tuple(scores.shape)}")
@@ -79,6 +79,8 @@ def _checked(boxes, scores, most, pre, method):
         raise ValueError(f"method is one of {', '.join(METHODS)}; got {method!r}")
     if min(most, pre) < 1:
         raise ValueError(f"most and pre are numbers of boxes >= 1, got {most} and {pre}")
+    if not sigma > 0:
+        raise ValueError(f"sigma is how slowly scores fall with the overlap, above 0, for example 0.5; got {sigma}")
     return boxes, scores
 
 
