@@ -84,7 +84,7 @@ def test_nothing_found_is_empty():
     (objects,) = detect(model, np.zeros((1, 64, 64, 3), "float32"), threshold=0.999)
     assert len(objects) == 0
     assert objects.boxes.shape == (0, 4)
-    assert detect(model, []) == []
+    assert detect(model, []) == detect(model, np.zeros((0, 64, 64, 3), "uint8")) == []
 
 
 def test_kept_chooses():
@@ -97,5 +97,7 @@ def test_refusals():
         with_nms(zoo.classifier("small_cnn_micro"))
     with pytest.raises(ValueError, match=r"takes images \(b, 64, 64, 3\), got \(1, 32, 64, 3\)"):
         detect(zoo.detector("yolov8_style_micro"), np.zeros((1, 32, 64, 3), "float32"))
+    with pytest.raises(ValueError, match=r"got images of different shapes, such as \(32, 64, 3\) and \(64, 64, 3\); fit them"):
+        detect(zoo.detector("yolov8_style_micro"), [np.zeros((64, 64, 3)), np.zeros((32, 64, 3))])
     with pytest.raises(ValueError, match=r"want boxes \(n, 4\) and as many of everything else"):
         Detections(np.zeros((2, 4)), np.zeros(3), np.zeros(2))

@@ -80,8 +80,14 @@ def detect(
     threshold, iou, most and the further `options` are those of `with_nms`. For pictures of other sizes see `zoo.data.letterbox`, which also
     brings the boxes back. Raises ValueError for images of another size.
     """
-    if isinstance(images, Sequence) and not images:
+    if not len(images):
         return []
+    shapes = sorted({tuple(np.shape(image)) for image in images}) if isinstance(images, Sequence) else []
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{model.name} takes images {model.input_shape[1:]}, got images of different shapes, such as {shapes[0]} and {shapes[-1]}; fit "
+            "them into its size first"
+        )
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[1:] != model.input_shape[1:]:
         raise ValueError(
