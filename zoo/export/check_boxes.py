@@ -159,6 +159,8 @@ def _flat(outputs: dict) -> list:
 
 def _objects(outputs: list[np.ndarray], size: tuple[int, int], threshold: float, iou: float, most: int):
     """The outputs for one image -> Detections; without suppression inside they are suppressed here, and cut off at the border."""
+    from keras import ops
+
     from zoo.detect import Detections
     from zoo.ops.nms import nms
 
@@ -169,7 +171,7 @@ def _objects(outputs: list[np.ndarray], size: tuple[int, int], threshold: float,
         boxes, each = (values[0] for values in outputs)
         scores, classes = each.max(-1), each.argmax(-1)
         places, _, _ = nms(boxes[None], scores[None], classes[None], threshold=iou, score_threshold=threshold, most=most)
-        kept = np.asarray(places)[0]
+        kept = ops.convert_to_numpy(places)[0]  # which may lie on an accelerator
         kept = kept[kept >= 0]
         boxes = np.clip(boxes, 0, np.array(size[::-1] * 2))
     return Detections(boxes[kept].astype("float32"), scores[kept].astype("float32"), classes[kept].astype("int64"))
