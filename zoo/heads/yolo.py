@@ -23,7 +23,7 @@ from zoo.layers import Repeated
 
 
 def anchored(levels: dict, classes: int, strides: tuple[int, ...], anchors: int = 3):
-    """{name: map} -> raw logits (b, a, 5 + classes): x, y, w, h, objectness, classes; three anchors per cell (YOLOv3 and v5-style)."""
+    """{name: map} -> raw logits (b, a, 5 + classes): x, y, w, h, objectness, classes; `anchors` of them per cell (YOLOv3 and v5-style)."""
     rows = []
     for (level, x), stride in zip(levels.items(), strides, strict=True):
         objectness = math.log(8 / (640 / stride) ** 2)  # 8 objects among the cells of an image of 640 pixels

@@ -108,7 +108,7 @@ class DistanceBoxes(_Boxes):
     """Logits (b, a, 4 * bins) of the distances left, top, right, bottom of a cell's centre -> boxes (b, a, 4), xyxy in pixels.
 
     A distance is the mean of a distribution over 0, 1, ..., bins - 1 strides (Li et al. 2020, "Generalized focal loss", arXiv:2006.04388,
-    section 3). Its authors of YOLO compute the mean by a convolution with `bins` fixed weights; here it is a product with constants.
+    section 3). Published YOLOv8 models compute the mean by a convolution with `bins` fixed weights; here it is a product with constants.
     """
 
     def __init__(self, size, strides, bins: int = 16, **kwargs):
