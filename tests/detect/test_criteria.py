@@ -253,6 +253,13 @@ def test_a_class_that_the_model_does_not_have_is_no_quiet_background(kind):
     assert np.isnan(ops.convert_to_numpy(total))
 
 
+@pytest.mark.parametrize("kind", CRITERIA)
+def test_labels_without_a_place_are_refused(kind):
+    criterion, outputs = case(kind)
+    with pytest.raises(ValueError, match="at least one place per image, got none: pad with boxes of class -1"):
+        criterion({"boxes": BOXES[:, :0], "classes": KINDS[:, :0]}, outputs)
+
+
 def test_wrong_fields_are_refused():
     with pytest.raises(ValueError, match="box must be one of smooth_l1, giou, got 'l2'"):
         RetinaNetLoss(size=SIZE, classes=3, box="l2")

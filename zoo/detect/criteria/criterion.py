@@ -56,8 +56,10 @@ def read(truth: Mapping[str, Any], classes: int) -> Truth:
     """The labels of a batch. Padding is what has a class below 0; its boxes may hold anything.
 
     A class that the model does not have makes the loss NaN, which the guard of `zoo.train.fit` sees: inside a compiled step nothing can
-    be raised, and a one-hot row of zeros would train the object away in silence.
+    be raised, and a one-hot row of zeros would train the object away in silence. Raises ValueError for labels without any place.
     """
+    if truth["classes"].shape[1] == 0:
+        raise ValueError("wanted labels with at least one place per image, got none: pad with boxes of class -1 where nothing is")
     kind = ops.cast(truth["classes"], "int32")
     valid = kind >= 0
     boxes = ops.where(valid[..., None], ops.cast(truth["boxes"], "float32"), 0.0)
