@@ -72,7 +72,7 @@ def best_anchor(
     matched = _in_cells(boxes, ops.logical_and(best, valid[:, :, None]), later, size, strides, anchors, beside=False)
     if predicted is None:
         return matched
-    near = ops.where(valid[:, :, None], pair_iou(boxes, ops.stop_gradient(predicted)), 0.0)  # (b, n, a)
+    near = ops.where(valid[:, :, None], pair_iou(boxes, ops.stop_gradient(wide_boxes(predicted))), 0.0)  # (b, n, a)
     ignored = ops.logical_and(matched == BACKGROUND, ops.max(near, axis=1) > ignore)
     return ops.where(ignored, IGNORED, matched)
 

@@ -124,8 +124,8 @@ def _example(draft: Draft, path: Path, offset: int, number: int, data: bytes, ca
         sheet = Sheet(split, name, Recorded([(path, offset)]), seen, label=path, shares=True)
         size = (int(_one(features, "image/width", 0)), int(_one(features, "image/height", 0)))
         sheet.size = size if min(size) > 0 else None
-        draft.sheets.append(sheet)
         sheet.rows += _rows(draft, path, features, sheet, called)
+        draft.sheets.append(sheet)  # only now: a picture whose labels cannot be read is no picture without objects
     except ValueError as error:
         draft.fault("bad label", path, f"record {number}: {error}", split)
     except (TypeError, AttributeError) as error:  # text where numbers belong, or the other way round

@@ -55,6 +55,6 @@ class YoloV3Loss(Fields):
         low, high = own.boxes[..., :2], own.boxes[..., 2:]
         place = ops.clip(0.5 * (low + high) / strides[:, None] - ops.cast(cells, "float32"), 0.0, 1.0)  # (b, a, 2)
         size = ops.log(ops.maximum(high - low, 1e-3) / anchors)
-        share = ops.prod(high - low, axis=-1) / (self.size[0] * self.size[1])
+        share = ops.minimum(ops.prod(high - low, axis=-1) / (self.size[0] * self.size[1]), 1.0)  # a box may reach beyond the image
         each = sigmoid_crossentropy(place, raw[..., :2]) + 0.5 * ops.square(size - raw[..., 2:4])
         return (2.0 - share) * ops.sum(each, axis=-1)
