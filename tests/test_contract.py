@@ -197,7 +197,7 @@ def test_other_channel_counts_and_class_counts_build(name):
 
 
 @pytest.mark.backend
-@EVERY_ROW_COSTLY
+@EVERY_KIND
 def test_saved_model_answers_to_the_bit(name, tmp_path):
     model = _build(name)
     model.save(tmp_path / "model.keras")

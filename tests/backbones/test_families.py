@@ -63,6 +63,7 @@ def test_the_minimum_is_the_smallest_that_works(name):
         registry.build_backbone(name, changes={"minimum": 1}, input_shape=(minimum - 1, minimum - 1, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("real", "micro"), MICRO.items())
 def test_a_micro_row_has_every_kind_of_layer_of_the_real_one(real, micro):
     """Same types, and the same settings apart from widths, so that a test of the small one speaks for the large one."""

@@ -22,7 +22,7 @@ from zoo.train.checkpoint import value_of
         ("optimizer", "adma", "optimizer must be one of sgd, adam, adamw, lion, rmsprop, lamb, got 'adma'"),
         ("schedule", "linear", "schedule must be one of constant, cosine, one_cycle, poly, step"),
         ("precision", "float16", "precision must be one of float32, mixed_bfloat16, mixed_float16"),
-        ("monitor", "val_acc", "monitor must be one of val_accuracy, val_loss, got 'val_acc'"),
+        ("monitor", "val_acc", "monitor must be one of val_accuracy, val_loss, val_AP, val_AP50, got 'val_acc'"),
         ("jit", "yes", "jit must be 'auto', True or False"),
         ("learning_rate", 0.0, "learning_rate must be a finite number > 0, got 0.0"),
         ("learning_rate", None, "learning_rate must be a finite number > 0, got None"),
