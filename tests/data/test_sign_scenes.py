@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from zoo.data import maps
+from zoo.data.labels.outlines import filled
 from zoo.data.sign_scenes import SPLITS, SignScenes, compose, sign_scenes
 from zoo.data.signs import SIGNS, sign
-from zoo.data.warp import fill
 
 BLACK = tuple(np.zeros((40, 60, 3), np.uint8) for _ in range(3))
 
@@ -90,7 +90,7 @@ OUTLINES = {
 @pytest.mark.parametrize("kind", OUTLINES)
 def test_a_sign_has_the_outline_of_the_convention(kind):
     ring = maps.move(maps.scale(64) @ maps.shift(1, 1), np.array(OUTLINES[kind]))
-    assert ((sign(kind, 128)[..., 3] >= 128) != fill([ring], (128, 128))).mean() < 0.01
+    assert ((sign(kind, 128)[..., 3] >= 128) != filled([ring], 128, 128)).mean() < 0.01
 
 
 def test_give_way_points_down_and_is_red_around_white():

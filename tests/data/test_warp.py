@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from zoo.data import maps
+from zoo.data.labels.outlines import filled
 from zoo.data.letterbox import Letterbox, unletterbox
 from zoo.data.objects import Objects
-from zoo.data.warp import GREY, Picture, Rules, covered, fill, resample, warp, warp_objects
+from zoo.data.warp import GREY, Picture, Rules, covered, resample, warp, warp_objects
 
 
 def inside(ring: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -108,10 +109,10 @@ def test_an_outline_is_filled_as_it_was_painted():
     ring = (30, 24) + np.stack([np.cos(angles) * 20, np.sin(angles) * 15], axis=1)
     y, x = np.mgrid[:48, :64] + 0.5
     wanted = ((x - 30) / 20) ** 2 + ((y - 24) / 15) ** 2 <= 1
-    assert (fill([ring], (48, 64)) != wanted).sum() <= 6
-    assert (fill([ring[::-1]], (48, 64)) == fill([ring], (48, 64))).all()
-    assert fill([], (4, 5)).sum() == 0
-    assert fill([maps.corners(np.array([1, 1, 4, 3])), maps.corners(np.array([3, 2, 6, 5]))], (6, 8)).sum() == 6 + 9 - 1
+    assert (filled([ring], 48, 64) != wanted).sum() <= 6
+    assert (filled([ring[::-1]], 48, 64) == filled([ring], 48, 64)).all()
+    assert filled([], 4, 5).sum() == 0
+    assert filled([maps.corners(np.array([1, 1, 4, 3])), maps.corners(np.array([3, 2, 6, 5]))], 6, 8).sum() == 6 + 9 - 1
 
 
 def test_half_an_object_is_half():

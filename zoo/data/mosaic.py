@@ -13,9 +13,10 @@ import dataclasses
 import numpy as np
 
 from zoo.data import maps
+from zoo.data.labels.outlines import filled
 from zoo.data.objects import Objects
 from zoo.data.scenes import tight_box
-from zoo.data.warp import GREY, Rules, covered, fill, resample, warp_objects
+from zoo.data.warp import GREY, Rules, covered, resample, warp_objects
 
 
 def mosaic(pictures, centre, view: np.ndarray, size, rules: Rules) -> tuple[np.ndarray, Objects]:
@@ -97,7 +98,7 @@ def with_masks(objects: Objects, size) -> Objects:
         return objects
     if len(objects) and (objects.polygons is None or not all(objects.polygons)):
         raise ValueError("masks were wanted, and some objects have neither a mask nor an outline: switch masks and copy_paste off")
-    masks = [fill(rings, size) for rings in objects.polygons or ()]
+    masks = [filled(rings, *size) for rings in objects.polygons or ()]
     return dataclasses.replace(objects, masks=np.stack(masks) if masks else np.zeros((0, *size), bool))
 
 

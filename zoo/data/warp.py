@@ -123,23 +123,6 @@ def covered(shape, matrix: np.ndarray, size) -> np.ndarray:
     return (old_x >= 0) & (old_x < shape[1]) & (old_y >= 0) & (old_y < shape[0])
 
 
-def fill(rings, size) -> np.ndarray:
-    """The pixels whose centres lie in outlines: bool `size`; rings (p, 2) of one object are united, each by the even-odd rule."""
-    height, width = size
-    inside = np.zeros((height, width), bool)
-    y = np.arange(height)[:, None] + 0.5
-    for ring in rings:
-        start = np.asarray(ring, float)
-        stop = np.roll(start, -1, axis=0)
-        row, edge = np.nonzero((start[:, 1] > y) != (stop[:, 1] > y))  # where an edge crosses the middle of a row
-        slope = (stop[edge, 0] - start[edge, 0]) / (stop[edge, 1] - start[edge, 1])
-        x = start[edge, 0] + (y[row, 0] - start[edge, 1]) * slope
-        crossings = np.zeros((height, width + 1), np.int64)
-        np.add.at(crossings, (row, np.clip(np.ceil(x - 0.5), 0, width).astype(int)), 1)
-        inside |= np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
-    return inside
-
-
 def _refit(objects: Objects, number: int, box, mask, matrix, fields) -> tuple[np.ndarray, float]:
     """(box, share of its area that is left) of an object that was turned or cut."""
     if mask is not None:
